@@ -332,7 +332,7 @@ func TestDeactivate(t *testing.T) {
 			t.Errorf("without the option: %+v, %v", s, err)
 		}
 		act := r.newRemote(r.newClient(func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true }), r.state).Activation()
-		if s := r.must(act.Deactivate(ctx, r.site, r.iq)); s.Step != StepNotStarted {
+		if s := r.must(act.Deactivate(ctx, r.site, r.iq)); s != (ActivationState{Site: r.site, IQ: r.iq}) {
 			t.Errorf("after: %+v", s)
 		}
 		if err := r.remote.Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrIQNotActivated) {

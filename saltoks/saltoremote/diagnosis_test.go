@@ -73,6 +73,10 @@ func TestFindings(t *testing.T) {
 		if got.Advice == "" {
 			t.Errorf("%s: no advice", c.name)
 		}
+		usable := c.want == FindingReady || c.want == FindingNeedsNoCode || c.want == FindingHealthy
+		if got.Finding.Usable() != usable {
+			t.Errorf("%s: usable %v, want %v", c.name, !usable, usable)
+		}
 	}
 }
 
@@ -240,6 +244,48 @@ func TestClockOffsetWithinASecond(t *testing.T) {
 				t.Errorf("at %v: offset %v, %v", r.sim.Now(), d.ClockOffset, err)
 			}
 			time.Sleep(200 * time.Millisecond)
+		}
+	})
+}
+
+// SALTO's own refusal is the result of a check, also if it is a block.
+func TestCheckOfABlockedUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		r.sim.Fault(saltokstest.OTPBlocked, saltokstest.On("PUT "))
+		d, err := r.act.Diagnose(t.Context(), r.site, r.iq, CheckCode())
+		if err != nil || !d.Checked || !errors.Is(d.Check, saltoks.ErrOTPBlocked) || d.Finding != FindingBlocked || d.Until.IsZero() {
+			t.Errorf("%+v, %v", d, err)
+		}
+	})
+}
+
+// If the answer to a check cannot be stored, a refusal reports both, and an accepted code
+// is accepted.
+func TestCheckThatCannotBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		check := func(left int) Diagnosis {
+			r.store.broken, r.store.left = true, left
+			d, err := r.act.Diagnose(t.Context(), r.site, r.iq, CheckCode())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.store.broken = false
+			return d
+		}
+		r.sim.Fault(saltokstest.ClockSkew)
+		if d := check(2); !errors.Is(d.Check, saltoks.ErrOTPInvalid) || !errors.Is(d.Check, errStore) {
+			t.Errorf("refused: %v", d.Check)
+		}
+		if err := r.remote.Unlock(t.Context(), r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
+			t.Fatal(err) // it is stored, so the next success changes the document
+		}
+		r.sim.ClearFaults()
+		if d := check(2); d.Check != nil || d.Finding != FindingHealthy || r.store.left >= 0 {
+			t.Errorf("accepted: %v, %s", d.Check, d.Finding)
 		}
 	})
 }

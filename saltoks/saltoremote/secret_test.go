@@ -117,6 +117,19 @@ func TestMissingRightIsNotAnActivation(t *testing.T) {
 	})
 }
 
+// A refusal that names the cause needs no further question, which might fail.
+func TestRefusalThatNamesAnActivation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t)
+		r.activate()
+		r.sim.Fault(saltokstest.HTTP500, saltokstest.On("activated_iqs"), saltokstest.Count(-1))
+		act := r.newRemote(r.client, r.newState(saltostate.NewMemoryStore())).Activation()
+		if _, err := act.Begin(t.Context(), r.site, r.iq); !errors.Is(err, ErrActivatedElsewhere) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // A bare 403 to Adopt was seen for a wrong code, so it counts as one.
 func TestBare403ToAdoptCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -141,3 +141,41 @@ func TestConfirmWithAWrongClock(t *testing.T) {
 		r.must(r.act.Confirm(t.Context(), r.site, r.iq, r.pin()))
 	})
 }
+
+// A step ends if SALTO does not answer: another process may be waiting for the document.
+// A secret that did not arrive is not stored.
+func TestStepsWithoutAnAnswer(t *testing.T) {
+	steps := map[string]func(context.Context, *fixture) (ActivationState, error){
+		"/secret": func(ctx context.Context, r *fixture) (ActivationState, error) { return r.act.Begin(ctx, r.site, r.iq) },
+		"/pin": func(ctx context.Context, r *fixture) (ActivationState, error) {
+			return r.act.RequestPIN(ctx, r.site, r.iq, saltoks.PINByMail)
+		},
+	}
+	for path, do := range steps {
+		for _, fault := range []string{saltokstest.Hang, saltokstest.AnswerLostAfterMove, saltokstest.HTTP500} {
+			t.Run(path+"/"+fault, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newFixture(t)
+					want := map[string]ActivationStep{"/secret": StepNotStarted, "/pin": StepPINRequested}[path]
+					if path == "/pin" {
+						r.must(r.act.Begin(t.Context(), r.site, r.iq))
+					}
+					r.sim.Fault(fault, saltokstest.On(path), saltokstest.Count(-1))
+					start := time.Now()
+					s, err := do(t.Context(), r)
+					if took := time.Since(start); err == nil || s.Step != want || took > stepLimit {
+						t.Errorf("after %v: %+v, %v", took, s, err)
+					}
+					r.sim.ClearFaults()
+					if s := r.must(r.act.State(t.Context(), r.site, r.iq)); s.Step != want {
+						t.Errorf("stored: %+v", s)
+					}
+					r.activate()
+					if err := r.remote.Unlock(t.Context(), r.target); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		}
+	}
+}
