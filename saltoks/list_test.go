@@ -226,7 +226,8 @@ func TestListOptions(t *testing.T) {
 	w := &wire{answer: always(200, `[]`)}
 	c := newTestClient(t, w)
 	for _, opt := range []ListOption{PageSize(0), PageSize(-1), Equal("", "x"), Equal("a b", "x"),
-		Equal("a' or 'b", "x"), Contains("1a", "x"), Equal("/a", "x"),
+		Equal("a' or 'b", "x"), Equal("a[", "x"), Equal("a{", "x"), Equal("é", "x"),
+		Contains("1a", "x"), Equal("/a", "x"),
 		Equal("a", "x\x00y"), Contains("a", "\xff"), Equal("a", "caf\xe9"), Equal("a", "\xed\xa0\x80")} {
 		if _, err := lockIDs(t.Context(), c, opt); verdict(err) != "not sent" {
 			t.Error(err)

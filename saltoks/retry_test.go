@@ -284,3 +284,31 @@ func TestCanceledRetryIsUnconfirmed(t *testing.T) {
 		})
 	}
 }
+
+// What creates something is one request: a second one would create it twice.
+func TestCreatingIsSentOnce(t *testing.T) {
+	t.Parallel()
+	for name, create := range map[string]func(context.Context, *Client) error{
+		"a user": func(ctx context.Context, c *Client) error {
+			_, err := c.Users.Create(ctx, "s", NewUser{FirstName: "a", LastName: "b"})
+			return err
+		},
+		"a guest": func(ctx context.Context, c *Client) error {
+			_, err := c.Users.CreateGuest(ctx, "s", "alias", time.Now().Add(time.Hour))
+			return err
+		},
+		"a PIN": func(ctx context.Context, c *Client) error {
+			_, err := c.Users.IssuePIN(ctx, "s", "u", time.Time{})
+			return err
+		},
+		"an access group": func(ctx context.Context, c *Client) error {
+			_, err := c.AccessGroups.Create(ctx, "s", "g")
+			return err
+		},
+	} {
+		w := &wire{answer: always(502, "")}
+		if err := create(t.Context(), newTestClient(t, w)); verdict(err) != "unconfirmed" || w.count() != 1 {
+			t.Errorf("%s: %s after %d requests: %v", name, verdict(err), w.count(), err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package saltoauth
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -112,5 +113,33 @@ func TestReseal(t *testing.T) {
 	}
 	if doc, err := saltostate.Load(ctx, after, userindex.Docs, owner); doc == nil || err != nil {
 		t.Errorf("%v, %v", doc, err)
+	}
+}
+
+// A user whose documents cannot be read is not taken for one without any.
+func TestForgetWithoutTheStore(t *testing.T) {
+	ctx := t.Context()
+	errRead := errors.New("unreadable")
+	for _, part := range []string{"/" + userindex.Docs.Name + "/", "/" + userindex.IQKind + "/"} {
+		store := countingStore(map[string]bool{})
+		s := testState(t, store, testKey("a"))
+		auth, err := NewAuthorizer(Config{
+			Environment: mockEnv, Credentials: Credentials{ClientID: "c", RedirectURL: "https://app.example/cb"}, State: s,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := userindex.TrackIQ(ctx, s, userindex.ID("mock", "subject-1"), userindex.IQ{Site: "s1", IQ: "iq-1"}); err != nil {
+			t.Fatal(err)
+		}
+		store.OnGet = func(ctx context.Context, key string) ([]byte, error) {
+			if strings.Contains(key, part) {
+				return nil, errRead
+			}
+			return store.Store.Get(ctx, key)
+		}
+		if iqs, err := auth.NeedSupport(ctx, "subject-1"); !errors.Is(err, errRead) || iqs != nil {
+			t.Errorf("%s: %v, %v", part, iqs, err)
+		}
 	}
 }

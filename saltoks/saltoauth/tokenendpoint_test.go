@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
+
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
@@ -116,4 +118,20 @@ func TestSeconds(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", raw, got, want)
 		}
 	}
+}
+
+// A form-encoded answer is read as well: its refresh token is the only one that is left.
+func TestFormAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, b *tokenFixture) {
+		time.Sleep(2 * time.Hour)
+		b.change(func() {
+			b.after = func() *http.Response {
+				return httpmock.NewStringResponse(200, "access_token=a1-planted&expires_in=3600&refresh_token="+b.refresh+"\n")
+			}
+		})
+		b.want(b.source(), "a1-planted")
+		if doc := b.doc(); doc.Tokens.Refresh.Reveal() != "r1-planted" || doc.Tokens.Expiry.Sub(doc.Tokens.ObtainedAt) != time.Hour {
+			t.Errorf("stored %+v", doc.Tokens)
+		}
+	})
 }
