@@ -62,16 +62,23 @@ func TestALateStartAndAnEndInTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}
 		r.add("l2", access.Lock, "a schedule", time.Now().Add(30*24*time.Hour))
-		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
-		b.command(access.OfficeMode, "ada", gate.Unconfirmed)
-		time.Sleep(5 * time.Second)
-		b.driver.move = nil
-		b.command(access.Lock, "ada", gate.Accepted)
-		time.Sleep(30 * time.Second)
+		b.lockedAfterUnsureStart()
 		r.add("l2", access.OfficeMode, "us", time.Now())
 		b.ingest(r)
 		b.wantHolders("the door is open", "ada since 00:00:00")
 	})
+}
+
+// lockedAfterUnsureStart starts office mode without an answer, and locks the door five
+// seconds later.
+func (b *fixture) lockedAfterUnsureStart() {
+	b.Helper()
+	b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
+	b.command(access.OfficeMode, "ada", gate.Unconfirmed)
+	time.Sleep(5 * time.Second)
+	b.driver.move = nil
+	b.command(access.Lock, "ada", gate.Accepted)
+	time.Sleep(30 * time.Second)
 }
 
 // A start that is proven after the door was locked again is not held again, not
@@ -79,12 +86,7 @@ func TestALateStartAndAnEndInTheFuture(t *testing.T) {
 func TestALateStartThatEndedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, r := setup(t), &vendorLog{}
-		b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
-		b.command(access.OfficeMode, "ada", gate.Unconfirmed)
-		time.Sleep(5 * time.Second)
-		b.driver.move = nil
-		b.command(access.Lock, "ada", gate.Accepted)
-		time.Sleep(30 * time.Second)
+		b.lockedAfterUnsureStart()
 		r.add("l2", access.OfficeMode, "us", time.Now())
 		time.Sleep(time.Minute)
 		r.add("l2", access.Lock, "a schedule", time.Now())
@@ -238,12 +240,7 @@ func TestALateStartAndALockAheadOfTheClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, r := setup(t), &vendorLog{}
-				b.driver.move = answers(gate.Unconfirmed, gate.CauseNoAnswer)
-				b.command(access.OfficeMode, "ada", gate.Unconfirmed)
-				time.Sleep(5 * time.Second)
-				b.driver.move = nil
-				b.command(access.Lock, "ada", gate.Accepted)
-				time.Sleep(30 * time.Second)
+				b.lockedAfterUnsureStart()
 				r.add("l2", access.OfficeMode, "us", time.Now())
 				r.add("l2", access.Lock, "a schedule", time.Now().Add(c.ahead))
 				b.ingest(r)

@@ -21,7 +21,7 @@ import (
 // storageFault is a way in which a storage stops taking writes, and takes them again.
 type storageFault struct {
 	kind sqlstore.Kind
-	do   string // what the error tells the operator
+	do   string // the advice in the error
 	// begin and end are called between two calls of the storage.
 	begin, end func()
 }

@@ -15,17 +15,27 @@ import (
 // before is how long the processes tap before something happens to one of them.
 const before = 4 * time.Second
 
+// tapOneSite starts the processes, which tap at one site for some seconds more than Seconds.
+func (s *session) tapOneSite(ctx context.Context, more int) (*world, []*worker, error) {
+	w, err := s.build(ctx, s.settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := w.start(ctx, slices.Repeat([]job{{Sites: 1, Goroutines: s.Goroutines, Seconds: s.Seconds + more}}, s.Processes))
+	if err != nil {
+		w.close()
+		return nil, nil, err
+	}
+	return w, all, nil
+}
+
 // frozen stops one process while all tap at one site.
 func frozen(ctx context.Context, s *session) error {
-	w, err := s.build(ctx, s.settings)
+	w, all, err := s.tapOneSite(ctx, 8)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	all, err := w.start(ctx, slices.Repeat([]job{{Sites: 1, Goroutines: s.Goroutines, Seconds: s.Seconds + 8}}, s.Processes))
-	if err != nil {
-		return err
-	}
 	began := time.Now()
 	pause(ctx, before)
 	stop, process := time.Now(), all[0].cmd.Process
@@ -53,15 +63,11 @@ func frozen(ctx context.Context, s *session) error {
 
 // killed kills one process while all tap at one site, and recovers what it left.
 func killed(ctx context.Context, s *session) error {
-	w, err := s.build(ctx, s.settings)
+	w, all, err := s.tapOneSite(ctx, 4)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	all, err := w.start(ctx, slices.Repeat([]job{{Sites: 1, Goroutines: s.Goroutines, Seconds: s.Seconds + 4}}, s.Processes))
-	if err != nil {
-		return err
-	}
 	began := time.Now()
 	pause(ctx, before)
 	stop := time.Now()
@@ -104,15 +110,11 @@ func (w *world) recover(ctx context.Context) (sending, settled int, err error) {
 
 // restart stops the server without warning while all tap at one site, and starts it again.
 func restart(ctx context.Context, s *session) error {
-	w, err := s.build(ctx, s.settings)
+	w, all, err := s.tapOneSite(ctx, 4)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	all, err := w.start(ctx, slices.Repeat([]job{{Sites: 1, Goroutines: s.Goroutines, Seconds: s.Seconds + 4}}, s.Processes))
-	if err != nil {
-		return err
-	}
 	pause(ctx, before)
 	down := time.Now()
 	s.server.Down(true)
