@@ -83,7 +83,8 @@ func TestDecideAllocatesNothing(t *testing.T) {
 			Request{f.Members[0].ID, f.Doors[3].ID, Lock, epoch, true})
 		for _, r := range requests {
 			reasons[p.Decide(r).Reason]++
-			if n := testing.AllocsPerRun(1, func() { p.Decide(r) }); n != 0 {
+			// Of ten runs, so that one allocation by the runtime itself does not count.
+			if n := testing.AllocsPerRun(10, func() { p.Decide(r) }); n != 0 {
 				t.Fatalf("%v allocates %v times", r, n)
 			}
 		}

@@ -212,17 +212,3 @@ func runHosts(t *testing.T, d time.Duration, hosts ...*manySites) {
 	}
 	all.Wait()
 }
-
-// ending is a run of a job, and how long it still takes when its context ends.
-type ending struct {
-	run  func(context.Context) error
-	want time.Duration
-}
-
-// endings are a run that obeys its context, and one that hangs until free is closed.
-func endings(free chan struct{}) map[string]ending {
-	return map[string]ending{
-		"obeys": {func(ctx context.Context) error { <-ctx.Done(); time.Sleep(7 * time.Second); return nil }, 7 * time.Second},
-		"hangs": {func(context.Context) error { <-free; return nil }, 35 * time.Second},
-	}
-}
