@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
+	"github.com/doorkit/doorkit/access/gate/storage"
 	"github.com/doorkit/doorkit/access/gate/storage/storagetest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
@@ -39,6 +41,33 @@ func TestDeferredTransactions(t *testing.T) {
 	d := SQLite(t)
 	d.DSN = strings.Replace(d.DSN, "_txlock=immediate", "_txlock=deferred", 1)
 	runGateConformance(t, d)
+}
+
+// TestDeferredWriterWaits begins a write that reads first, while another process writes.
+// It must wait, and not be refused at once.
+func TestDeferredWriterWaits(t *testing.T) {
+	t.Parallel()
+	d := SQLite(t)
+	_, other := d.Store(t)
+	d.DSN = strings.Replace(d.DSN, "_txlock=immediate", "_txlock=deferred", 1)
+	s, _ := d.Store(t)
+	door := storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}, Link: storage.Link{Site: "S", Gateway: "IQ", Lock: "L"}}
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	written := make(chan error, 1)
+	go func() { written <- s.PutDoor(t.Context(), "loft", door) }()
+	select {
+	case err := <-written:
+		t.Errorf("while another process writes: %v, want it to wait", err)
+	case <-time.After(200 * time.Millisecond):
+		tx.Rollback()
+		if err := <-written; err != nil {
+			t.Errorf("after the other process: %v", err)
+		}
+	}
 }
 
 // TestTransactions runs the suite on connections whose isolation makes every commit of
