@@ -72,7 +72,7 @@ func (p *platform) openStore(ctx context.Context, o options) (err error) {
 		return err
 	}
 	p.accounts = accounts{db: p.db, iterations: o.iterations}
-	if p.store, err = sqlstore.Open(ctx, p.db, sqlstore.SQLite, sqlstore.Migrated()); err != nil {
+	if p.store, err = sqlstore.Open(ctx, sqlstore.Config{DB: p.db, Dialect: sqlstore.SQLite, Migrate: true}); err != nil {
 		return err
 	}
 	return p.accounts.create(ctx)

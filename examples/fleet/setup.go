@@ -59,7 +59,7 @@ func open(ctx context.Context, c config, observer gate.Observer) (*node, error) 
 	}
 	n.db.SetMaxOpenConns(10)
 	n.db.SetMaxIdleConns(10)
-	if n.store, err = sqlstore.Open(ctx, n.db, sqlstore.PostgreSQL, sqlstore.Migrated()); err != nil {
+	if n.store, err = sqlstore.Open(ctx, sqlstore.Config{DB: n.db, Dialect: sqlstore.PostgreSQL, Migrate: true}); err != nil {
 		return nil, err
 	}
 	for _, s := range c.Sites {

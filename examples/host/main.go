@@ -29,7 +29,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	db := must(sql.Open("sqlite", sqlstore.SQLiteDSN(setting("HOST_DB"))))
-	store := must(sqlstore.Open(ctx, db, sqlstore.SQLite, sqlstore.Migrated()))
+	store := must(sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true}))
 	site := must(saltolocks.Open(ctx, saltolocks.Config{
 		Site:        siteID,
 		Environment: environment(),

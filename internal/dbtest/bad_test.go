@@ -31,7 +31,7 @@ func (s *scene) broken(dsn string) *gate.Gate {
 	s.Helper()
 	d := Database{s.d.Dialect, dsn}
 	db := d.Raw(s.T)
-	store, err := sqlstore.Open(s.Context(), db, d.Dialect)
+	store, err := sqlstore.Open(s.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
 	must(s.T, err)
 	s.Cleanup(func() { store.Close() })
 	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}})
@@ -81,7 +81,7 @@ func TestLocked(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		s.works(1)
-		q, dsn := "UPDATE doorkit_chains SET site = site", strings.Replace(d.DSN, "busy_timeout(5000)", "busy_timeout(100)", 1)
+		q, dsn := "UPDATE doorkit_chains SET site = site", strings.Replace(d.DSN, "busy_timeout(4000)", "busy_timeout(100)", 1)
 		if d.Dialect == sqlstore.PostgreSQL {
 			dsn = d.DSN + " lock_timeout=100"
 		}
@@ -137,18 +137,18 @@ func TestNotDurable(t *testing.T) {
 			dsn, setting = d.DSN+" synchronous_commit=off", "SET synchronous_commit = off"
 		}
 		bad := Database{d.Dialect, dsn}
-		_, err := sqlstore.Open(t.Context(), bad.Raw(t), d.Dialect)
+		_, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: bad.Raw(t), Dialect: d.Dialect})
 		if e, ok := errors.AsType[*sqlstore.SettingError](err); !ok || len(e.Faults) != 1 {
 			t.Errorf("Open: %v", err)
 		}
-		store, err := sqlstore.Open(t.Context(), bad.Raw(t), d.Dialect, sqlstore.Volatile())
+		store, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: bad.Raw(t), Dialect: d.Dialect, Volatile: true})
 		must(t, err)
 		must(t, store.Close())
 
 		// A connection that was good when it was looked at.
 		db := d.Raw(t)
 		db.SetMaxOpenConns(1)
-		store, err = sqlstore.Open(t.Context(), db, d.Dialect)
+		store, err = sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
 		must(t, err)
 		_, err = db.ExecContext(t.Context(), setting)
 		must(t, err)
@@ -168,7 +168,7 @@ func TestPragmasAreNamed(t *testing.T) {
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "plain.db"))
 	must(t, err)
 	defer db.Close()
-	_, err = sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated())
+	_, err = sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true})
 	e, ok := errors.AsType[*sqlstore.SettingError](err)
 	if !ok || len(e.Faults) != 4 {
 		t.Fatalf("a database without settings: %v", err)
@@ -185,7 +185,7 @@ func TestPragmasAreNamed(t *testing.T) {
 		_, err = db.ExecContext(t.Context(), q)
 		must(t, err)
 	}
-	if _, err = sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated()); !errors.As(err, &e) {
+	if _, err = sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true}); !errors.As(err, &e) {
 		t.Errorf("settings on one connection only: %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestNotADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doors.db")
 	must(t, os.WriteFile(path, []byte(strings.Repeat("this is a letter, not a database. ", 200)), 0o600))
 	db := Database{sqlstore.SQLite, sqlstore.SQLiteDSN(path)}.Raw(t)
-	_, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated())
+	_, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true})
 	if e, ok := errors.AsType[*sqlstore.Error](err); !ok || e.Kind != sqlstore.Damaged {
 		t.Errorf("got %v", err)
 	}

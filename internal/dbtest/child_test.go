@@ -180,7 +180,7 @@ func openGate(ctx context.Context, job task, s *stepper) (*gate.Gate, *sqlstore.
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := sqlstore.Open(ctx, db, d.Dialect)
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: d.Dialect})
 	if err != nil {
 		return nil, nil, err
 	}

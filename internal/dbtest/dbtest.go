@@ -65,7 +65,7 @@ func (d Database) OpenStore(ctx context.Context) (*sqlstore.Store, *sql.DB, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := sqlstore.Open(ctx, db, d.Dialect, sqlstore.Migrated())
+	s, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: d.Dialect, Migrate: true})
 	if err != nil {
 		db.Close()
 		return nil, nil, err

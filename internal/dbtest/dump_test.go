@@ -113,7 +113,7 @@ func TestWriteDumps(t *testing.T) {
 		db, err := d.OpenHooked(r.hook)
 		must(t, err)
 		defer db.Close()
-		s, err := sqlstore.Open(t.Context(), db, d.Dialect, sqlstore.Migrated())
+		s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect, Migrate: true})
 		must(t, err)
 		defer s.Close()
 		var schema strings.Builder

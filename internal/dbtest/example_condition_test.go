@@ -62,7 +62,7 @@ func Example_condition() {
 	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(filepath.Join(dir, "doors.db")))
 	check(err)
 	defer db.Close()
-	store, err := sqlstore.Open(ctx, db, sqlstore.SQLite, sqlstore.Migrated())
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true})
 	check(err)
 	defer store.Close()
 	_, err = db.ExecContext(ctx, "CREATE TABLE visits (member TEXT, request_id TEXT, PRIMARY KEY (member, request_id))")

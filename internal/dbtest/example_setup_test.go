@@ -33,15 +33,15 @@ func ExampleMigrate() {
 
 // A database in memory forgets what it acknowledged: Open refuses it unless it
 // is told that this is a test.
-func ExampleVolatile() {
+func ExampleConfig_volatile() {
 	ctx := context.Background()
 	db, err := sql.Open("sqlite", "file::memory:?_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)")
 	check(err)
 	defer db.Close()
 	db.SetMaxOpenConns(1)
-	_, err = sqlstore.Open(ctx, db, sqlstore.SQLite, sqlstore.Migrated())
+	_, err = sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true})
 	_, refused := errors.AsType[*sqlstore.SettingError](err)
-	store, err := sqlstore.Open(ctx, db, sqlstore.SQLite, sqlstore.Migrated(), sqlstore.Volatile())
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true, Volatile: true})
 	check(err)
 	fmt.Println(refused, store.Close())
 	// Output: true <nil>

@@ -34,7 +34,7 @@ func Example() {
 	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(filepath.Join(dir, "doors.db")))
 	check(err)
 	defer db.Close()
-	store, err := sqlstore.Open(ctx, db, sqlstore.SQLite, sqlstore.Migrated())
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true})
 	check(err)
 	defer store.Close()
 
@@ -83,7 +83,7 @@ func Example_hostTransaction() {
 	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(filepath.Join(dir, "doors.db")))
 	check(err)
 	defer db.Close()
-	store, err := sqlstore.Open(ctx, db, sqlstore.SQLite, sqlstore.Migrated())
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true})
 	check(err)
 	defer store.Close()
 	_, err = db.ExecContext(ctx, "CREATE TABLE subscriptions (person TEXT, plan TEXT)")

@@ -190,11 +190,9 @@ type failure struct {
 func (s *scene) loses(f failure) {
 	s.Helper()
 	ctx := s.Context()
-	var opts []sqlstore.Option
-	if f.setting == "off" { // Open refuses it
-		opts = append(opts, sqlstore.Volatile())
-	}
-	store, err := sqlstore.Open(ctx, Database{s.d.Dialect, s.d.DSN + " synchronous_commit=" + f.setting}.Raw(s.T), s.d.Dialect, opts...)
+	db := Database{s.d.Dialect, s.d.DSN + " synchronous_commit=" + f.setting}.Raw(s.T)
+	volatile := f.setting == "off" // which Open refuses otherwise
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: s.d.Dialect, Volatile: volatile})
 	must(s.T, err)
 	s.Cleanup(func() { store.Close() })
 	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: f.locks, CheckIns: gate.EveryUnlock})
@@ -315,7 +313,7 @@ func TestCanceledCommit(t *testing.T) {
 		}
 		db := sql.OpenDB(stdlib.GetConnector(*config))
 		t.Cleanup(func() { db.Close() })
-		store, err := sqlstore.Open(t.Context(), db, sqlstore.PostgreSQL)
+		store, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: sqlstore.PostgreSQL})
 		must(t, err)
 		gates[name], err = gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}})
 		must(t, err)

@@ -105,7 +105,7 @@ func (s *scene) oneConnection() (*gate.Gate, *stepped, *sql.DB) {
 	s.Helper()
 	db := s.d.Raw(s.T)
 	db.SetMaxOpenConns(1)
-	store, err := sqlstore.Open(s.Context(), db, s.d.Dialect)
+	store, err := sqlstore.Open(s.Context(), sqlstore.Config{DB: db, Dialect: s.d.Dialect})
 	must(s.T, err)
 	s.Cleanup(func() { store.Close() })
 	g, steps, err := steppedGate(store, doors{path: s.doors}, new(atomic.Int64))
@@ -161,7 +161,7 @@ func TestSQLiteReadOnlyAtEachStep(t *testing.T) {
 				c.begin(t, path)
 			}
 			broken := Database{sqlstore.SQLite, s.d.DSN + c.dsn}
-			bad, err := sqlstore.Open(t.Context(), broken.Raw(t), sqlstore.SQLite)
+			bad, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: broken.Raw(t), Dialect: sqlstore.SQLite})
 			must(t, err)
 			t.Cleanup(func() { bad.Close() })
 			s.failsFrom(storageCalls(), g, steps, storageFault{

@@ -34,7 +34,7 @@ func childSuspend(ctx context.Context, job task) error {
 	if err != nil {
 		return err
 	}
-	store, err := sqlstore.Open(ctx, db, d.Dialect)
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: d.Dialect})
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func hooked(t testing.TB, d Database, hook Hook) *sqlstore.Store {
 	db, err := d.OpenHooked(hook)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	s, err := sqlstore.Open(t.Context(), db, d.Dialect)
+	s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
 	must(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s

@@ -295,7 +295,7 @@ func TestFrozenProcess(t *testing.T) {
 	})
 	must(t, err)
 	defer db.Close()
-	store, err := sqlstore.Open(t.Context(), db, s.d.Dialect)
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: s.d.Dialect})
 	must(t, err)
 	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: doors{path: s.doors}, CheckIns: gate.EveryUnlock})
 	must(t, err)

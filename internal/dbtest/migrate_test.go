@@ -65,7 +65,7 @@ func TestOpenNewFile(t *testing.T) {
 		}
 	}})
 	defer db.Close()
-	s, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, sqlstore.Migrated())
+	s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true})
 	must(t, err)
 	must(t, s.Close())
 	if refused < 3 {
@@ -102,22 +102,28 @@ func childMigrate(ctx context.Context, job task) error {
 func TestOtherVersions(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		db := d.Raw(t)
-		_, err := sqlstore.Open(t.Context(), db, d.Dialect)
+		_, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
 		older, ok := errors.AsType[*sqlstore.VersionError](err)
 		if !ok || older.Have != 0 || older.Want == 0 || !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("an empty database: %v", err)
 		}
 		must(t, sqlstore.Migrate(t.Context(), db, d.Dialect))
-		s, err := sqlstore.Open(t.Context(), db, d.Dialect)
+		s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
 		must(t, err)
 		must(t, s.Close())
 		_, err = db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO doorkit_migrations (version, name, done) VALUES (%d, 'later', 0)",
 			older.Want+1))
 		must(t, err)
 		for name, open := range map[string]func() error{
-			"Open":          func() error { _, err := sqlstore.Open(t.Context(), db, d.Dialect); return err },
-			"Open Migrated": func() error { _, err := sqlstore.Open(t.Context(), db, d.Dialect, sqlstore.Migrated()); return err },
-			"Migrate":       func() error { return sqlstore.Migrate(t.Context(), db, d.Dialect) },
+			"Open": func() error {
+				_, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
+				return err
+			},
+			"Open Migrated": func() error {
+				_, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect, Migrate: true})
+				return err
+			},
+			"Migrate": func() error { return sqlstore.Migrate(t.Context(), db, d.Dialect) },
 		} {
 			newer, ok := errors.AsType[*sqlstore.VersionError](open())
 			if !ok || newer.Have != older.Want+1 || !strings.Contains(newer.Error(), "newer") {
@@ -176,7 +182,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 						t.Fatalf("%s: %v", q, err)
 					}
 				}
-				s, err := sqlstore.Open(t.Context(), db, d.Dialect, sqlstore.Migrated())
+				s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect, Migrate: true})
 				must(t, err)
 				t.Cleanup(func() { s.Close() })
 				var version int

@@ -53,7 +53,7 @@ func TestTransactionPooler(t *testing.T) {
 			if c.mode != "" {
 				d.DSN += " default_query_exec_mode=" + c.mode
 			}
-			s, err := sqlstore.Open(t.Context(), d.Raw(t), d.Dialect, sqlstore.Migrated())
+			s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: d.Raw(t), Dialect: d.Dialect, Migrate: true})
 			if c.want == "" {
 				must(t, err)
 				must(t, s.Close())
@@ -65,7 +65,7 @@ func TestTransactionPooler(t *testing.T) {
 		})
 	}
 	db := quiet.Raw(t)
-	s, err := sqlstore.Open(t.Context(), db, quiet.Dialect)
+	s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: quiet.Dialect})
 	must(t, err)
 	t.Run("suite", func(t *testing.T) {
 		if testing.Short() {
@@ -99,7 +99,7 @@ func TestPoolerWithOneConnection(t *testing.T) {
 	t.Parallel()
 	d := pool(t, 1)
 	d.DSN += " default_query_exec_mode=exec"
-	s, err := sqlstore.Open(t.Context(), d.Raw(t), d.Dialect, sqlstore.Migrated())
+	s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: d.Raw(t), Dialect: d.Dialect, Migrate: true})
 	must(t, err)
 	fillSite(t, s, "loft")
 	must(t, s.Close())
@@ -107,12 +107,12 @@ func TestPoolerWithOneConnection(t *testing.T) {
 
 // TestOpenRefuses what could only fail later.
 func TestOpenRefuses(t *testing.T) {
-	open := func(d Database, as sqlstore.Dialect, set func(*sql.DB), opts ...sqlstore.Option) error {
-		db := d.Raw(t)
+	open := func(d Database, set func(*sql.DB), c sqlstore.Config) error {
+		c.DB, c.Migrate = d.Raw(t), true
 		if set != nil {
-			set(db)
+			set(c.DB)
 		}
-		s, err := sqlstore.Open(t.Context(), db, as, append(opts, sqlstore.Migrated())...)
+		s, err := sqlstore.Open(t.Context(), c)
 		if err == nil {
 			s.Close()
 		}
@@ -124,25 +124,28 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	file := SQLite(t)
-	refused(open(file, sqlstore.PostgreSQL, nil), "the database is SQLite, not PostgreSQL: pass sqlstore.SQLite")
+	file, lite, volatile := SQLite(t), sqlstore.Config{Dialect: sqlstore.SQLite}, sqlstore.Config{Dialect: sqlstore.SQLite, Volatile: true}
+	_, err := sqlstore.Open(t.Context(), sqlstore.Config{})
+	refused(err, "Config.DB is required; Config.Dialect must be SQLite or PostgreSQL")
+	refused(open(file, nil, sqlstore.Config{Dialect: sqlstore.PostgreSQL}),
+		"the database is SQLite, not PostgreSQL: set Config.Dialect to sqlstore.SQLite")
 	t.Run("PostgreSQL", func(t *testing.T) {
-		refused(open(PostgreSQL(t), sqlstore.SQLite, nil), "the database is PostgreSQL, not SQLite: pass sqlstore.PostgreSQL")
+		refused(open(PostgreSQL(t), nil, lite), "the database is PostgreSQL, not SQLite: set Config.Dialect to sqlstore.PostgreSQL")
 	})
 	missing := Database{sqlstore.SQLite, sqlstore.SQLiteDSN(filepath.Join(t.TempDir(), "no such folder", "doors.db"))}
-	if e, ok := errors.AsType[*sqlstore.Error](open(missing, sqlstore.SQLite, nil)); !ok || e.Kind != sqlstore.NoFile ||
+	if e, ok := errors.AsType[*sqlstore.Error](open(missing, nil, lite)); !ok || e.Kind != sqlstore.NoFile ||
 		!strings.Contains(e.Error(), "check that its folder exists") {
 		t.Errorf("a missing folder: %v", e)
 	}
 	one := func(db *sql.DB) { db.SetMaxOpenConns(1) }
 	for _, name := range []string{":memory:", "file::memory:"} {
 		memory := Database{sqlstore.SQLite, name + "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"}
-		refused(open(memory, sqlstore.SQLite, nil, sqlstore.Volatile()), "call db.SetMaxOpenConns(1)")
-		must(t, open(memory, sqlstore.SQLite, one, sqlstore.Volatile()))
-		refused(open(memory, sqlstore.SQLite, one), "journal_mode is memory")
+		refused(open(memory, nil, volatile), "call db.SetMaxOpenConns(1)")
+		must(t, open(memory, one, volatile))
+		refused(open(memory, one, lite), "journal_mode is memory")
 	}
 	insecure := Database{sqlstore.SQLite, strings.Replace(file.DSN, "secure_delete(1)", "secure_delete(0)", 1)}
-	refused(open(insecure, sqlstore.SQLite, nil), "secure_delete is 0, must be on")
+	refused(open(insecure, nil, lite), "secure_delete is 0, must be on")
 	fast := Database{sqlstore.SQLite, strings.Replace(file.DSN, "secure_delete(1)", "secure_delete(fast)", 1)}
-	refused(open(fast, sqlstore.SQLite, nil), "secure_delete is 2, must be on")
+	refused(open(fast, nil, lite), "secure_delete is 2, must be on")
 }

@@ -52,7 +52,7 @@ func TestPlansInAdvance(t *testing.T) {
 		_, err := db.ExecContext(t.Context(), "SET "+set)
 		must(t, err)
 	}
-	s, err := sqlstore.Open(t.Context(), db, d.Dialect)
+	s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
 	must(t, err)
 	t.Cleanup(func() { s.Close() })
 

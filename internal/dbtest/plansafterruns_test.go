@@ -34,7 +34,7 @@ func TestPlansAfterRuns(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { hookedDB.Close() })
 	hookedDB.SetMaxOpenConns(1)
-	s, err := sqlstore.Open(t.Context(), hookedDB, d.Dialect)
+	s, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: hookedDB, Dialect: d.Dialect})
 	must(t, err)
 	t.Cleanup(func() { s.Close() })
 

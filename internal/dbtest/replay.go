@@ -48,7 +48,7 @@ func Record(ctx context.Context, d Database, db *sql.DB, site string, unlock fun
 		return nil, err
 	}
 	defer watched.Close()
-	store, err := sqlstore.Open(ctx, watched, d.Dialect)
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: watched, Dialect: d.Dialect})
 	if err != nil {
 		return nil, err
 	}

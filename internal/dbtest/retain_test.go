@@ -135,7 +135,7 @@ func TestBrokenWhileRetaining(t *testing.T) {
 		})
 		must(t, err)
 		db.SetMaxOpenConns(1)
-		store, err := sqlstore.Open(t.Context(), db, d.Dialect)
+		store, err := sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
 		must(t, err)
 		on = true
 		_, _, _ = store.Retain(t.Context(), site, noon.Add(time.Hour), logEntry("", "", 2*time.Hour)) // it fails or it does not

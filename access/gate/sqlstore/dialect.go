@@ -32,14 +32,15 @@ func (d Dialect) String() string {
 
 // SQLiteDSN is the data source name that sets up the database file at path as Open
 // requires it, on every connection, for the driver modernc.org/sqlite: WAL,
-// synchronous=FULL, a busy timeout of 5 s, foreign keys and secure_delete on, and
-// transactions that take the write lock when they begin, so that none fails halfway.
+// synchronous=FULL, a busy timeout of 4 s, foreign keys and secure_delete on, and
+// transactions that take the write lock when they begin, so that none fails halfway. The
+// timeout is less than storage.WriteWithin, so that an error says that the file is locked.
 //
 // For another driver, set the same options in its way: journal_mode=WAL,
-// synchronous=FULL, busy_timeout=5000, foreign_keys=on, secure_delete=on.
+// synchronous=FULL, busy_timeout=4000, foreign_keys=on, secure_delete=on.
 func SQLiteDSN(path string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-	return u.String() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" +
+	return u.String() + "?_txlock=immediate&_pragma=busy_timeout(4000)&_pragma=journal_mode(WAL)" +
 		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)"
 }
 

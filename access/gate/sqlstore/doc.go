@@ -5,8 +5,7 @@
 //	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN("doors.db"))   // modernc.org/sqlite
 //	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))           // github.com/jackc/pgx/v5/stdlib
 //
-//	err = sqlstore.Migrate(ctx, db, sqlstore.SQLite)
-//	store, err := sqlstore.Open(ctx, db, sqlstore.SQLite)
+//	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite, Migrate: true})
 //	g, err := gate.New(gate.Config{Site: "loft", Facts: store, Records: store, Locks: locks})
 //
 // A Store is storage.Facts, storage.Records and the four stores of facts at once;

@@ -73,7 +73,7 @@ func TestVersionErrorNamesTheFix(t *testing.T) {
 
 func TestOpenRequiresADialect(t *testing.T) {
 	var s *SettingError
-	if _, err := Open(t.Context(), nil, SQLite); !errors.As(err, &s) {
+	if _, err := Open(t.Context(), Config{Dialect: SQLite}); !errors.As(err, &s) {
 		t.Errorf("Open without a database: %v", err)
 	}
 }

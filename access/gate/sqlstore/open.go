@@ -27,21 +27,19 @@ var (
 	_ storage.ManySites = (*Store)(nil)
 )
 
-// Option changes how Open works.
-type Option func(*options)
+// Config is what Open requires.
+type Config struct {
+	DB      *sql.DB // required; the caller sets it up, the size of its pool included, and closes it after the Store
+	Dialect Dialect // required
+	// Migrate calls Migrate first, which upgrades the tables of any earlier version.
+	Migrate bool
+	// Volatile accepts a database that may lose commits it acknowledged: one in memory, or
+	// one with synchronous writes off. It is for tests. On such a database, a command may
+	// be sent twice after a crash.
+	Volatile bool
+}
 
-type options struct{ migrate, volatile bool }
-
-// Migrated makes Open call Migrate first.
-func Migrated() Option { return func(o *options) { o.migrate = true } }
-
-// Volatile accepts a database that may lose commits it acknowledged: one in memory, or
-// one with synchronous writes off. It is for tests. On such a database, a command may
-// be sent twice after a crash.
-func Volatile() Option { return func(o *options) { o.volatile = true } }
-
-// Open returns a Store on db. The caller sets up db, the size of its pool included, and
-// closes it, after the Store. A quarter of the pool is kept for writes.
+// Open returns a Store. It keeps a quarter of the pool for writes.
 //
 // It refuses tables of another version with a *VersionError. It refuses with a
 // *SettingError a database that is not set up to keep what it acknowledged, or to
@@ -51,41 +49,34 @@ func Volatile() Option { return func(o *options) { o.volatile = true } }
 // database in memory with more than one connection; and a transaction pooler that
 // loses prepared statements, if the driver prepares any. With pgx behind PgBouncer, set
 // default_query_exec_mode=exec (or simple_protocol) in the connection string.
-func Open(ctx context.Context, db *sql.DB, d Dialect, opts ...Option) (*Store, error) {
-	var o options
-	for _, opt := range opts {
-		opt(&o)
-	}
-	if db == nil || d != SQLite && d != PostgreSQL {
-		return nil, &SettingError{[]string{"a *sql.DB and one of the dialects SQLite and PostgreSQL are required"}}
-	}
-	if err := retryLocked(ctx, "Open", func() error { return check(ctx, db, d, o) }); err != nil {
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if err := c.check(ctx); err != nil {
 		return nil, err
 	}
-	if o.migrate {
-		if err := Migrate(ctx, db, d); err != nil {
+	if c.Migrate {
+		if err := Migrate(ctx, c.DB, c.Dialect); err != nil {
 			return nil, err
 		}
 	}
-	have, err := Version(ctx, db, d)
+	have, err := Version(ctx, c.DB, c.Dialect)
 	if err != nil {
 		return nil, err
 	}
-	if want := d.latest(); have != want {
+	if want := c.Dialect.latest(); have != want {
 		return nil, &VersionError{have, want}
 	}
-	s := &Store{db: db, volatile: o.volatile}
+	s := &Store{db: c.DB, volatile: c.Volatile}
 	s.slots = 1 // SQLite has one writer
-	if d == PostgreSQL {
+	if c.Dialect == PostgreSQL {
 		s.slots = writesOfSite
-		if most := db.Stats().MaxOpenConnections; most > 0 {
+		if most := c.DB.Stats().MaxOpenConnections; most > 0 {
 			s.slots = max(1, min(s.slots, most/4))
 			s.reads = make(chan struct{}, most-most/4)
 		}
 	}
-	s.facts = facts{read: runner{dialect: d, on: db}, in: s.write}
-	if d == SQLite {
-		s.statements = &statements{db: db, last: map[string]*sql.Stmt{}}
+	s.facts = facts{read: runner{dialect: c.Dialect, on: c.DB}, in: s.write}
+	if c.Dialect == SQLite {
+		s.statements = &statements{db: c.DB, last: map[string]*sql.Stmt{}}
 		s.read.prepare = s.statements.prepare
 	}
 	return s, nil

@@ -9,10 +9,19 @@ import (
 	"time"
 )
 
-// check examines the settings of up to two connections at once, so that a setting of
-// the first connection alone is not taken for a setting of all.
-func check(ctx context.Context, db *sql.DB, d Dialect, o options) error {
-	err := examine(ctx, db, d, o)
+// check refuses a Config that is not complete, and a database that is not set up as required.
+func (c Config) check(ctx context.Context) error {
+	var faults []string
+	if c.DB == nil {
+		faults = append(faults, "Config.DB is required")
+	}
+	if c.Dialect != SQLite && c.Dialect != PostgreSQL {
+		faults = append(faults, "Config.Dialect must be SQLite or PostgreSQL")
+	}
+	if faults != nil {
+		return &SettingError{faults}
+	}
+	err := retryLocked(ctx, "Open", func() error { return c.examine(ctx) })
 	switch sqlState(err) {
 	case "26000", "42P05": // a prepared statement does not exist, or already exists
 		return &SettingError{[]string{"behind this transaction pooler the driver must not prepare statements: " +
@@ -21,26 +30,28 @@ func check(ctx context.Context, db *sql.DB, d Dialect, o options) error {
 	return err
 }
 
-func examine(ctx context.Context, db *sql.DB, d Dialect, o options) error {
+// examine examines up to two connections at once, so that a setting of the first
+// connection alone is not taken for a setting of all.
+func (c Config) examine(ctx context.Context) error {
 	var conns []*sql.Conn
 	for range 2 {
-		if len(conns) > 0 && db.Stats().MaxOpenConnections == 1 {
+		if len(conns) > 0 && c.DB.Stats().MaxOpenConnections == 1 {
 			return nil
 		}
-		conn, err := db.Conn(ctx)
+		conn, err := c.DB.Conn(ctx)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		if err := d.checkDialect(ctx, conn); err != nil {
+		if err := c.Dialect.checkDialect(ctx, conn); err != nil {
 			return err
 		}
-		if err := d.checkSettings(ctx, conn, o.volatile); err != nil {
+		if err := c.Dialect.checkSettings(ctx, conn, c.Volatile); err != nil {
 			return err
 		}
 		conns = append(conns, conn)
 	}
-	if d == PostgreSQL {
+	if c.Dialect == PostgreSQL {
 		return pooled(ctx, conns[0], conns[1])
 	}
 	var file string
@@ -58,7 +69,7 @@ func (d Dialect) checkDialect(ctx context.Context, conn *sql.Conn) error {
 	var version string
 	err := conn.QueryRowContext(ctx, ask[d]).Scan(&version)
 	if err != nil && conn.QueryRowContext(ctx, ask[other]).Scan(&version) == nil {
-		return &SettingError{[]string{fmt.Sprintf("the database is %s, not %s: pass sqlstore.%s", other, d, other)}}
+		return &SettingError{[]string{fmt.Sprintf("the database is %s, not %s: set Config.Dialect to sqlstore.%s", other, d, other)}}
 	}
 	return err
 }
@@ -85,7 +96,7 @@ func (d Dialect) checkSettings(ctx context.Context, conn *sql.Conn, volatile boo
 
 var settings = []struct {
 	dialect     Dialect
-	durable     bool // not required of a Volatile database
+	durable     bool // not required with Config.Volatile
 	name, query string
 	good        string // the accepted values, each between spaces
 	not         bool   // good lists the refused values

@@ -183,7 +183,7 @@ func (s *soak) open() {
 	var err error
 	s.db, err = sql.Open("sqlite", sqlstore.SQLiteDSN(s.dir+"/doors.db"))
 	s.ok(err)
-	s.store, err = sqlstore.Open(ctx, s.db, sqlstore.SQLite, sqlstore.Migrated())
+	s.store, err = sqlstore.Open(ctx, sqlstore.Config{DB: s.db, Dialect: sqlstore.SQLite, Migrate: true})
 	s.ok(err)
 	files, err := saltostate.NewFileStore(s.dir + "/saltoks")
 	s.ok(err)
