@@ -17,12 +17,16 @@ import (
 func ExampleCondition() {
 	ctx := context.Background()
 	_, store := newSite()
-	now := noon
+	zone, err := time.LoadLocation("Europe/Berlin") // as in the site's rules
+	if err != nil {
+		log.Fatal(err)
+	}
+	now := noon.In(zone)
 	visits := gate.Condition{
 		Code:    "visits_used_up",
 		Message: "You have used your visits of this month. Please ask the staff.",
 		Check: func(ctx context.Context, site string, tap gate.Tap, _ access.Decision) error {
-			month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+			month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, zone)
 			came, err := store.CheckIns(ctx, gate.CheckInQuery{Site: site, Member: tap.Member, From: month})
 			if err != nil {
 				return err // a check that cannot count denies

@@ -47,7 +47,7 @@ func ExampleParseSealingKey() {
 	fmt.Println(err)
 	// Output:
 	// 2026a [redacted] <nil>
-	// saltoks: sealing key "2026a" has 5 bytes, not 32
+	// saltostate: sealing key "2026a" has 5 bytes, not 32
 }
 
 func ExampleEphemeralSealer() {
@@ -61,7 +61,7 @@ func ExampleNew() {
 	_, err = saltostate.New(saltostate.Config{Store: saltostate.NewMemoryStore(), Sealer: saltostate.EphemeralSealer()})
 	fmt.Println(err)
 	// Output:
-	// saltoks: Config.Sealer is missing: create it with NewSealer
+	// saltostate: Config.Sealer is missing: create it with NewSealer
 	// <nil>
 }
 

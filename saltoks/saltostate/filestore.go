@@ -39,10 +39,10 @@ type FileStore struct {
 // flock.
 func NewFileStore(dir string) (*FileStore, error) {
 	if dir == "" {
-		return nil, errors.New("saltoks: NewFileStore requires a folder")
+		return nil, errors.New("saltostate: NewFileStore requires a folder")
 	}
 	if !canFlock {
-		return nil, fmt.Errorf("saltoks: the file store requires flock, which this system does not have: %w", errors.ErrUnsupported)
+		return nil, fmt.Errorf("saltostate: the file store requires flock, which this system does not have: %w", errors.ErrUnsupported)
 	}
 	dir, err := filepath.Abs(dir)
 	if err == nil {
@@ -53,15 +53,15 @@ func NewFileStore(dir string) (*FileStore, error) {
 		info, err = os.Stat(dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("saltoks: the folder of the file store: %w", err)
+		return nil, fmt.Errorf("saltostate: the folder of the file store: %w", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o022 != 0 {
-		return nil, fmt.Errorf("saltoks: other users may write to the folder of the file store, %s (mode %04o): chmod it to 0700", dir, mode)
+		return nil, fmt.Errorf("saltostate: other users may write to the folder of the file store, %s (mode %04o): chmod it to 0700", dir, mode)
 	}
 	return &FileStore{dir: dir}, nil
 }
 
-var errZeroFileStore = errors.New("saltoks: the FileStore is a zero value: create it with NewFileStore")
+var errZeroFileStore = errors.New("saltostate: the FileStore is a zero value: create it with NewFileStore")
 
 // path returns the document's file, without a suffix. A key may hold characters
 // that a file name must not; its hash holds none.
@@ -83,12 +83,12 @@ func (s *FileStore) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("saltoks: file store: %w", err)
+		return nil, fmt.Errorf("saltostate: file store: %w", err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(f)
 	if err != nil {
-		return nil, fmt.Errorf("saltoks: file store: %w", err)
+		return nil, fmt.Errorf("saltostate: file store: %w", err)
 	}
 	return b, nil
 }
@@ -122,7 +122,7 @@ func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.
 			err = syncDir(s.dir)
 		}
 		if err != nil {
-			return fmt.Errorf("saltoks: file store: %w", err)
+			return fmt.Errorf("saltostate: file store: %w", err)
 		}
 		return nil
 	})
@@ -186,7 +186,7 @@ func lockFile(ctx context.Context, path string) (*os.File, error) {
 	for pause := first; ; pause = min(2*pause, last) {
 		f, err := openFile(path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
-			return nil, fmt.Errorf("saltoks: file store: %w", err)
+			return nil, fmt.Errorf("saltostate: file store: %w", err)
 		}
 		taken, err := tryLock(f, path)
 		if taken {
@@ -194,7 +194,7 @@ func lockFile(ctx context.Context, path string) (*os.File, error) {
 		}
 		f.Close()
 		if err != nil {
-			return nil, fmt.Errorf("saltoks: file store: locking: %w", err)
+			return nil, fmt.Errorf("saltostate: file store: locking: %w", err)
 		}
 		select {
 		case <-time.After(pause):

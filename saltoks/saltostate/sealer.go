@@ -42,7 +42,7 @@ type Sealed struct {
 
 // ErrSealed means that a stored document cannot be opened: the sealer does not
 // have the key that sealed it, or the document was changed or moved.
-var ErrSealed = errors.New("saltoks: a stored document cannot be opened: give the sealer the key that sealed it; " +
+var ErrSealed = errors.New("saltostate: a stored document cannot be opened: give the sealer the key that sealed it; " +
 	"without it people must consent again and SALTO's support must reset the IQ activations")
 
 // SealingKey is one 256-bit key and the id by which documents refer to it.
@@ -58,11 +58,11 @@ type SealingKey struct {
 func ParseSealingKey(text string) (SealingKey, error) {
 	id, encoded, ok := strings.Cut(strings.TrimSpace(text), ":")
 	if !ok {
-		return SealingKey{}, errors.New("saltoks: a sealing key is written ID:KEY, with KEY the base64 form of 32 bytes")
+		return SealingKey{}, errors.New("saltostate: a sealing key is written ID:KEY, with KEY the base64 form of 32 bytes")
 	}
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return SealingKey{}, errors.New("saltoks: the sealing key is not base64: make one with `openssl rand -base64 32`")
+		return SealingKey{}, errors.New("saltostate: the sealing key is not base64: make one with `openssl rand -base64 32`")
 	}
 	k := SealingKey{ID: id, Key: saltoks.NewSecret(string(raw))}
 	return k, k.check()
@@ -70,10 +70,10 @@ func ParseSealingKey(text string) (SealingKey, error) {
 
 func (k SealingKey) check() error {
 	if len(k.ID) < 1 || len(k.ID) > 32 || strings.Trim(k.ID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
-		return errors.New("saltoks: the id of a sealing key is 1 to 32 letters, digits, '-', '_' or '.'")
+		return errors.New("saltostate: the id of a sealing key is 1 to 32 letters, digits, '-', '_' or '.'")
 	}
 	if n := len(k.Key.Reveal()); n != 32 {
-		return fmt.Errorf("saltoks: sealing key %q has %d bytes, not 32", k.ID, n)
+		return fmt.Errorf("saltostate: sealing key %q has %d bytes, not 32", k.ID, n)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (k SealingKey) aead() (cipher.AEAD, error) {
 // (Authorizer.Reseal). The error names every fault of every key.
 func NewSealer(keys ...SealingKey) (Sealer, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("saltoks: NewSealer requires at least one key")
+		return nil, errors.New("saltostate: NewSealer requires at least one key")
 	}
 	s := &gcmSealer{current: keys[0].ID, keys: make(map[string]cipher.AEAD, len(keys))}
 	var faults faultlist.List
@@ -105,7 +105,7 @@ func NewSealer(keys ...SealingKey) (Sealer, error) {
 		faults.Require(s.keys[k.ID] == nil, fmt.Sprintf("two sealing keys have the id %q", k.ID))
 		s.keys[k.ID] = aead
 	}
-	if err := faults.Err("saltoks"); err != nil {
+	if err := faults.Err("saltostate"); err != nil {
 		return nil, err
 	}
 	return s, nil

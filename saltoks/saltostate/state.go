@@ -41,7 +41,7 @@ func New(c Config) (*State, error) {
 	var faults faultlist.List
 	faults.Require(c.Store != nil, "Config.Store is missing: create one with NewMemoryStore or NewFileStore")
 	faults.Require(c.Sealer != nil, "Config.Sealer is missing: create it with NewSealer")
-	if err := faults.Err("saltoks"); err != nil {
+	if err := faults.Err("saltostate"); err != nil {
 		return nil, err
 	}
 	return &State{store: c.Store, sealer: c.Sealer}, nil
@@ -65,7 +65,7 @@ func Load[T any](ctx context.Context, s *State, kind Kind[T], id string) (*T, er
 	key := stateKey(kind.Name, id)
 	stored, err := s.get(ctx, key)
 	if err != nil {
-		return nil, fmt.Errorf("saltoks: reading %s: %w", key, err)
+		return nil, fmt.Errorf("saltostate: reading %s: %w", key, err)
 	}
 	doc, _, err := openDoc(ctx, s, kind, key, stored)
 	return doc, err
@@ -105,7 +105,7 @@ func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn fu
 		saving.Reset(WriteLimit)
 		plain, err := json.Marshal(next)
 		if err != nil {
-			return nil, fmt.Errorf("saltoks: encoding %s: %w", key, err)
+			return nil, fmt.Errorf("saltostate: encoding %s: %w", key, err)
 		}
 		if before.is(kind.Version, s.sealer.KeyID(), plain) {
 			return stored, nil // sealing again would change the bytes and force a write
@@ -118,7 +118,7 @@ func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn fu
 	return err
 }
 
-var errSlowStore = fmt.Errorf("saltoks: the Store takes too long to save a document: %w", context.DeadlineExceeded)
+var errSlowStore = fmt.Errorf("saltostate: the Store takes too long to save a document: %w", context.DeadlineExceeded)
 
 // IsZero reports whether s is nil or was not made by New.
 func (s *State) IsZero() bool { return s == nil || s.store == nil }
@@ -164,7 +164,7 @@ func (s *State) update(ctx context.Context, key string, fn func(ctx context.Cont
 }
 
 var errStoreContract = errors.New(
-	"saltoks: the Store violates its contract: Update must call its function exactly once; run statetest on it")
+	"saltostate: the Store violates its contract: Update must call its function exactly once; run statetest on it")
 
 // opened is a stored document as it was read, to detect whether it changed.
 type opened struct {
@@ -186,13 +186,13 @@ func openDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, sto
 		return nil, opened{}, err
 	}
 	if o.version != kind.Version {
-		return nil, opened{}, fmt.Errorf("saltoks: %s was written by another release (version %d, this one reads %d): use that release",
+		return nil, opened{}, fmt.Errorf("saltostate: %s was written by another release (version %d, this one reads %d): use that release",
 			key, o.version, kind.Version)
 	}
 	doc := new(T)
 	if err := json.Unmarshal(o.plain, doc); err != nil {
 		// The JSON error may quote the text; the text may be a secret.
-		return nil, opened{}, fmt.Errorf("saltoks: %s was opened but cannot be decoded as a %s document", key, kind.Name)
+		return nil, opened{}, fmt.Errorf("saltostate: %s was opened but cannot be decoded as a %s document", key, kind.Name)
 	}
 	return doc, o, nil
 }
@@ -202,23 +202,23 @@ func openDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, sto
 func sealDoc(ctx context.Context, s *State, kind string, version uint16, key string, plain []byte) ([]byte, error) {
 	sealed, err := s.Seal(ctx, plain, docAdditional(key, kind, version))
 	if err != nil {
-		return nil, fmt.Errorf("saltoks: sealing %s: %w", key, err)
+		return nil, fmt.Errorf("saltostate: sealing %s: %w", key, err)
 	}
 	out := append(binary.BigEndian.AppendUint16(nil, version), sealed...)
 	if len(out) > maxDocument {
-		return nil, fmt.Errorf("saltoks: %s would have %d bytes, more than %d", key, len(out), maxDocument)
+		return nil, fmt.Errorf("saltostate: %s would have %d bytes, more than %d", key, len(out), maxDocument)
 	}
 	return out, nil
 }
 
 func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) (o opened, err error) {
 	if len(stored) < 2 {
-		return opened{}, fmt.Errorf("saltoks: reading %s: %w (not a document of this library)", key, ErrSealed)
+		return opened{}, fmt.Errorf("saltostate: reading %s: %w (not a document of this library)", key, ErrSealed)
 	}
 	o.version = binary.BigEndian.Uint16(stored)
 	o.plain, o.keyID, err = s.open(ctx, stored[2:], docAdditional(key, kind, o.version))
 	if err != nil {
-		return opened{}, fmt.Errorf("saltoks: reading %s: %w", key, err)
+		return opened{}, fmt.Errorf("saltostate: reading %s: %w", key, err)
 	}
 	return o, nil
 }

@@ -155,7 +155,7 @@ func (f *faults) state(c Config) *saltostate.State {
 			sealer, err = saltostate.NewSealer(key)
 		}
 		if err != nil {
-			f.check(false, "SealingKey", strings.TrimPrefix(err.Error(), "saltoks: "))
+			f.check(false, "SealingKey", strings.TrimPrefix(err.Error(), "saltostate: "))
 		}
 	}
 	if *f != nil {
