@@ -160,12 +160,13 @@ func errorCode(raw json.RawMessage) string {
 // alone. A known code is recognized in any spelling ("OTP_INVALID",
 // "OtpInvalid").
 func innerCode(message string) string {
+	message = strings.ToLower(message) // first: it may change the length
 	named := false
-	if i := strings.LastIndex(strings.ToLower(message), "code:"); i >= 0 {
+	if i := strings.LastIndex(message, "code:"); i >= 0 {
 		message, named = message[i+len("code:"):], true
 	}
 	message = strings.Trim(strings.TrimSpace(message), ".'\"")
-	if message == "" || len(message) > 64 || strings.Trim(strings.ToLower(message), "_abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+	if message == "" || len(message) > 64 || strings.Trim(message, "_abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		return ""
 	}
 	for known := range innerCauses {
@@ -176,7 +177,7 @@ func innerCode(message string) string {
 	if first := message[0]; !named && !strings.Contains(message, "_") || first >= '0' && first <= '9' {
 		return ""
 	}
-	return strings.ToLower(message)
+	return message
 }
 
 // clip makes server text safe for one line of a log: it replaces control
