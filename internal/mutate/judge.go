@@ -28,8 +28,9 @@ const postgresVariable = "DOORKIT_TEST_POSTGRES"
 // runner builds and runs test binaries.
 type runner struct {
 	root    string
-	scratch string // for programs
-	temp    string // for what tests write
+	scratch string        // for programs
+	temp    string        // for what tests write
+	within  time.Duration // see options
 	builds  int
 	server  *pgserver.Server
 	dsn     string
@@ -196,7 +197,7 @@ func readReached(file string) (map[int]bool, error) {
 
 // kill returns the test that fails with the mutant, "" if none does.
 func (r *runner) kill(ctx context.Context, m *mutant, tests []*test) (string, error) {
-	for _, batch := range batches(m, tests) {
+	for _, batch := range batches(m, tests, r.within) {
 		out, err := r.start(ctx, batch, 5*total(batch)+10*time.Second, []string{fmt.Sprintf("DOORKIT_MUTANT=%d", m.id)}, "-test.failfast")
 		switch {
 		case ctx.Err() != nil:
@@ -212,8 +213,9 @@ func (r *runner) kill(ctx context.Context, m *mutant, tests []*test) (string, er
 
 // batches groups the tests that reach the mutant, those that killed most per second first:
 // a process for those that take a second together, then for those that take four times
-// as long, and so on.
-func batches(m *mutant, tests []*test) [][]*test {
+// as long, and so on. If within is not 0, it leaves out those that would take longer
+// together, except the first.
+func batches(m *mutant, tests []*test, within time.Duration) [][]*test {
 	slices.SortStableFunc(tests, func(a, b *test) int { return cmp.Compare(b.score(), a.score()) })
 	byBinary := map[string][]*test{}
 	for _, t := range tests {
@@ -234,6 +236,12 @@ func batches(m *mutant, tests []*test) [][]*test {
 		all = append(all, batch)
 	}
 	slices.SortStableFunc(all, func(a, b []*test) int { return cmp.Compare(total(a), total(b)) })
+	var sum time.Duration
+	for i, batch := range all {
+		if sum += total(batch); within > 0 && sum > within && i > 0 {
+			return all[:i]
+		}
+	}
 	return all
 }
 

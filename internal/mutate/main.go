@@ -38,6 +38,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const required = 90 // percent of the counted mutants that must be killed
@@ -50,6 +51,7 @@ func main() {
 	flag.BoolVar(&o.list, "list", false, "print every mutant and run none")
 	flag.StringVar(&o.only, "only", "", "only mutants whose line of output contains this text")
 	flag.BoolVar(&o.first, "first", false, "without the suites that run for survivors only")
+	flag.DurationVar(&o.within, "within", 0, "how long the tests of a mutant may usually take together; those that kill least per second are left out")
 	flag.BoolVar(&o.verbose, "v", false, "print each mutant with the test that kills it, and what survives the first suites")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -70,6 +72,7 @@ type options struct {
 	list, verbose bool
 	only          string
 	first         bool
+	within        time.Duration // 0 is no limit
 }
 
 var errBelow = fmt.Errorf("the tests kill less than %d %% of the mutants of a package", required)
@@ -96,7 +99,7 @@ func run(ctx context.Context, w io.Writer, o options) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{root: root, scratch: scratch, temp: temp}
+	r := &runner{root: root, scratch: scratch, temp: temp, within: o.within}
 	defer r.close()
 	var rows []row
 	for _, s := range o.suites {

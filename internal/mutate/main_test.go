@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // tiny copies testdata/tiny into a module of its own, with the text as equivalent.txt.
@@ -136,5 +137,18 @@ func TestSample(t *testing.T) {
 	}
 	if few := keys(options{n: 3, seed: 1}); !slices.Equal(few, one[:3]) {
 		t.Errorf("3 mutants are %q, 8 begin with %q", few, one[:3])
+	}
+}
+
+// TestWithin checks which tests a limit leaves out.
+func TestWithin(t *testing.T) {
+	var tests []*test
+	for name, took := range map[string]time.Duration{"A": 100 * time.Millisecond, "B": 3 * time.Second, "C": 40 * time.Second} {
+		tests = append(tests, &test{name: name, took: took, reaches: map[int]bool{1: true}})
+	}
+	for within, want := range map[time.Duration]string{0: "A B C", time.Minute: "A B C", 10 * time.Second: "A B", time.Millisecond: "A"} {
+		if got := names(slices.Concat(batches(&mutant{id: 1}, tests, within)...)); got != want {
+			t.Errorf("within %s: %s, want %s", within, got, want)
+		}
 	}
 }
