@@ -29,7 +29,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -93,12 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "http://%s/ user admin password %s\n", l.Addr(), app.password)
-	ctx, stop := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	work.Go(func() { app.site.Run(ctx) })
-	err = serving.Serve(ctx, l, app.handler())
-	stop()
-	work.Wait()
+	err = serving.Serve(ctx, l, app.handler(), app.site.Run)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
 	return errors.Join(err, app.site.Close(ending))

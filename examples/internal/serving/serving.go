@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -28,8 +29,21 @@ func Listen(addr string, insecure bool) (net.Listener, error) {
 }
 
 // Serve serves until ctx ends. Then it waits up to 30 seconds for the requests in
-// progress, so that no unlock and no consent is interrupted.
-func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+// progress, so that no unlock and no consent is interrupted. The jobs run until the same
+// moment, or until the server fails, and Serve waits for them too.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, jobs ...func(context.Context)) error {
+	ctx, stop := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	for _, job := range jobs {
+		work.Go(func() { job(ctx) })
+	}
+	err := serve(ctx, l, h)
+	stop() // also if the server failed
+	work.Wait()
+	return err
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,

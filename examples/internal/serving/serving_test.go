@@ -2,6 +2,7 @@ package serving_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -51,6 +52,43 @@ func TestServeFinishesRequests(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// The jobs run beside the server and end with it, also if it fails. Serve waits for them.
+func TestServeRunsJobs(t *testing.T) {
+	for name, end := range map[string]func(stop func(), l *pipes){
+		"the context ends": func(stop func(), _ *pipes) { stop() },
+		"the server fails": func(_ func(), l *pipes) { _ = l.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				ending, release := make(chan struct{}, 2), make(chan struct{})
+				job := func(ctx context.Context) {
+					<-ctx.Done()
+					ending <- struct{}{}
+					<-release
+				}
+				served := make(chan error, 1)
+				go func() { served <- serving.Serve(ctx, l, http.NotFoundHandler(), job, job) }()
+				synctest.Wait()
+				if len(ending) > 0 {
+					t.Error("a job ended before the server")
+				}
+				end(stop, l)
+				synctest.Wait()
+				if len(ending) != 2 || len(served) > 0 {
+					t.Errorf("%d jobs were told to end, want 2; Serve returned %d times, want 0", len(ending), len(served))
+				}
+				close(release)
+				if err := <-served; errors.Is(err, net.ErrClosed) != (name == "the server fails") {
+					t.Errorf("Serve returned %v", err)
+				}
+			})
+		})
+	}
 }
 
 // pipes is a listener in memory: testing/synctest does not support network connections.
