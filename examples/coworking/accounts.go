@@ -244,7 +244,7 @@ func (p *platform) login(rw http.ResponseWriter, r *http.Request) {
 
 // loginAgain shows the login with what is wrong and the email address.
 func (p *platform) loginAgain(rw http.ResponseWriter, r *http.Request, status int, wrong string) {
-	p.show(rw, r, status, "login", view{Title: "Log in", Wrong: &problem{text: wrong}, form: r.PostForm})
+	p.show(rw, r, status, "login", view{Title: "Log in", Wrong: &problem{text: wrong}, input: r.PostForm})
 }
 
 func (p *platform) logout(rw http.ResponseWriter, r *http.Request) {

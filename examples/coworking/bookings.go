@@ -77,13 +77,13 @@ func (p *platform) bookingsPage(c *call) error {
 	v.Next = p.dayOf(v.Day, 1)
 	var mine, taken []gate.Reservation
 	err := errors.Join(
-		into(&mine)(collect(p.store.Reservations(ctx, memberReservations(c.who.Member, p.now().Add(-30*24*time.Hour))))),
+		into(&mine)(collect(p.store.Reservations(ctx, memberReservations(c.Account.Member, p.now().Add(-30*24*time.Hour))))),
 		into(&taken)(collect(p.store.Reservations(ctx, storage.ReservationQuery{Site: siteID, EndAfter: v.Day, StartBefore: v.Next}))),
 	)
 	if err != nil {
 		return err
 	}
-	v.Buffers, v.Guests = buffers(c.house.Settings), c.house.Settings.Guests == access.GuestsAdmitted
+	v.Buffers, v.Guests = buffers(c.House.Settings), c.House.Settings.Guests == access.GuestsAdmitted
 	for _, one := range mine {
 		if b := p.newBooking(one.Reservation, v.Buffers); b.Over {
 			v.Earlier = slices.Insert(v.Earlier, 0, b)
@@ -91,8 +91,8 @@ func (p *platform) bookingsPage(c *call) error {
 			v.List = append(v.List, b)
 		}
 	}
-	for _, room := range c.house.Resources {
-		v.Rooms = append(v.Rooms, p.roomDay(room.ID, taken, c.who.Member, v.Day, v.Next))
+	for _, room := range c.House.Resources {
+		v.Rooms = append(v.Rooms, p.roomDay(room.ID, taken, c.Account.Member, v.Day, v.Next))
 	}
 	if v.Start, err = time.Parse(time.RFC3339, q.Get("at")); err != nil {
 		v.Room, v.Start = nextFree(v.Rooms, v.Room)
@@ -170,12 +170,12 @@ func (p *platform) book(c *call) error {
 		return invalidField("start", "A booking starts between now and a year from now.")
 	}
 	one := reservation.Reservation{
-		ID: "b-" + rand.Text(), Resource: c.PostFormValue("resource"), Member: c.who.Member, Start: start.UTC(), End: start.UTC().Add(length),
+		ID: "b-" + rand.Text(), Resource: c.PostFormValue("resource"), Member: c.Account.Member, Start: start.UTC(), End: start.UTC().Add(length),
 	}
-	if !slices.ContainsFunc(c.house.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
+	if !slices.ContainsFunc(c.House.Resources, func(x access.Resource) bool { return x.ID == one.Resource }) {
 		return invalidField("resource", "This room does not exist.")
 	}
-	if one.Guests, err = c.house.guests(c.PostFormValue("guests"), c.who.Member); err != nil {
+	if one.Guests, err = c.House.guests(c.PostFormValue("guests"), c.Account.Member); err != nil {
 		return err
 	}
 	p.booking.Lock()
@@ -227,16 +227,13 @@ func (p *platform) storeBooking(ctx context.Context, one gate.Reservation) error
 			return err
 		}
 		room := storage.ReservationQuery{Site: siteID, Resources: []string{one.Resource}, EndAfter: one.Start, StartBefore: one.End}
-		stored, err := collect(p.store.Reservations(ctx, room))
-		if err != nil {
-			return err
-		}
-		var others []reservation.Reservation
-		for _, other := range stored {
-			others = append(others, other.Reservation)
-		}
-		if len(one.Conflicts(others)) > 0 {
-			return invalidField("start", "%s is already booked at that time. Please choose another time.", resourceName(one.Resource))
+		for other, err := range p.store.Reservations(ctx, room) {
+			if err != nil {
+				return err
+			}
+			if len(one.Conflicts([]reservation.Reservation{other.Reservation})) > 0 {
+				return invalidField("start", "%s is already booked at that time. Please choose another time.", resourceName(one.Resource))
+			}
 		}
 	}
 	return p.store.PutReservation(ctx, siteID, one)
@@ -246,7 +243,7 @@ func (p *platform) changeBooking(c *call) error {
 	p.booking.Lock()
 	defer p.booking.Unlock()
 	ctx, now := c.Context(), p.now()
-	mine, err := collect(p.store.Reservations(ctx, memberReservations(c.who.Member, time.Time{})))
+	mine, err := collect(p.store.Reservations(ctx, memberReservations(c.Account.Member, time.Time{})))
 	if err != nil {
 		return err
 	}

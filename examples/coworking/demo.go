@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"embed"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"regexp"
@@ -18,24 +18,16 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// demoFiles are the house and the people of the demo.
-//
-//go:embed demo
-var demoFiles embed.FS
+//go:embed demo/house.json
+var demoHouse []byte
+
+//go:embed demo/people.json
+var demoPeople []byte
 
 // person is a person of the demo.
 type person struct {
 	account
 	About string
-}
-
-func demoPeople() (people []person, err error) {
-	data, err := demoFiles.ReadFile("demo/people.json")
-	if err != nil {
-		return nil, err
-	}
-	err = json.Unmarshal(data, &people)
-	return people, err
 }
 
 // demoWorld returns the content of the simulated SALTO KS: a site with two IQs and four
@@ -54,11 +46,10 @@ func demoWorld() saltokstest.World {
 
 // seed fills an empty database with the demo, and sets the password of its accounts.
 func (p *platform) seed(ctx context.Context, password string) error {
-	people, err := demoPeople()
-	if err != nil {
+	if err := json.Unmarshal(demoPeople, &p.people); err != nil {
 		return err
 	}
-	for _, u := range people {
+	for _, u := range p.people {
 		err := p.accounts.remove(ctx, u.Email) // with the password of an earlier run
 		if err == nil {
 			_, err = p.accounts.add(ctx, u.account, password)
@@ -67,11 +58,7 @@ func (p *platform) seed(ctx context.Context, password string) error {
 			return err
 		}
 	}
-	data, err := demoFiles.ReadFile("demo/house.json")
-	if err != nil {
-		return err
-	}
-	doc, err := storage.ReadDocument(data)
+	doc, err := storage.ReadDocument(demoHouse)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 	_ "time/tzdata" // the site's zone, wherever this runs
@@ -78,20 +77,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer p.close()
 
 	fmt.Fprintf(stdout, "%s\n", origin)
-	people, err := demoPeople()
-	if err != nil {
-		return err
-	}
-	for _, u := range people {
+	for _, u := range p.people {
 		fmt.Fprintf(stdout, "  %-20s %s   %s\n", u.Email, password, u.About)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	work.Go(func() { p.site.Run(ctx) })
-	err = serving.Serve(ctx, listener, p.handler())
-	stop() // also if the server failed
-	work.Wait()
-	return err
+	return serving.Serve(ctx, listener, p.handler(), p.site.Run)
 }
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {

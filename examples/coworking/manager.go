@@ -18,40 +18,39 @@ import (
 
 func (p *platform) managerRoutes(mux *http.ServeMux) {
 	for pattern, do := range map[string]handler{
-		"GET /manage":                       p.overviewPage,
-		"POST /manage/switch":               form(p.overviewPage, p.changeKillSwitch),
-		"GET /manage/salto":                 p.saltoPage,
-		"POST /manage/salto/site":           form(p.saltoPage, p.linkSite),
-		"GET /manage/salto/disconnect":      p.disconnectPage,
-		"POST /manage/salto/disconnect":     form(p.disconnectPage, p.disconnect),
-		"GET /manage/salto/iq/{iq}":         p.iqPage,
-		"POST /manage/salto/iq/{iq}/{step}": form(p.iqPage, p.iqStep),
-		"GET /manage/doors":                 p.doorsPage,
-		"POST /manage/doors":                form(p.doorsPage, p.newDoor),
-		"GET /manage/doors/{door}":          form(p.doorPage, p.doorPage),
-		"POST /manage/doors/{door}/{verb}":  form(p.doorPage, p.changeDoor),
-		"GET /manage/plans":                 p.plansPage,
-		"POST /manage/plans":                form(p.plansPage, p.newPlan),
-		"GET /manage/plans/{plan}":          p.planPage,
-		"POST /manage/plans/{plan}":         rulesForm(p.planPage, p.changePlan),
-		"POST /manage/plans/{plan}/delete":  rulesForm(p.plansPage, p.deletePlan),
-		"GET /manage/settings":              p.settingsPage,
-		"POST /manage/settings":             rulesForm(p.settingsPage, p.changeSettings),
-		"GET /manage/calendar":              p.calendarPage,
-		"POST /manage/calendar":             rulesForm(p.calendarPage, p.changeCalendar),
-		"GET /manage/rooms":                 p.pageOf("rooms", "Rooms"),
-		"POST /manage/rooms":                rulesForm(p.pageOf("rooms", "Rooms"), p.changeRooms),
-		"GET /manage/people":                p.peoplePage,
-		"POST /manage/people":               form(p.peoplePage, p.newPerson),
-		"GET /manage/people/{member}":       p.personPage,
-		"POST /manage/people/{member}/{verb}": form(p.personPage,
-			p.changePerson),
-		"GET /manage/log":             p.logPage,
-		"GET /manage/saltolog":        p.saltoLogPage,
-		"GET /manage/checkins":        p.allCheckInsPage,
-		"GET /manage/checkins/{file}": p.exportCheckIns,
-		"GET /manage/doctor":          p.doctorPage,
-		"POST /manage/doctor":         p.doctorPage,
+		"GET /manage":                         p.overviewPage,
+		"POST /manage/switch":                 form(p.overviewPage, p.changeKillSwitch),
+		"GET /manage/salto":                   p.saltoPage,
+		"POST /manage/salto/site":             form(p.saltoPage, p.linkSite),
+		"GET /manage/salto/disconnect":        p.disconnectPage,
+		"POST /manage/salto/disconnect":       form(p.disconnectPage, p.disconnect),
+		"GET /manage/salto/iq/{iq}":           p.iqPage,
+		"POST /manage/salto/iq/{iq}/{step}":   form(p.iqPage, p.iqStep),
+		"GET /manage/doors":                   p.doorsPage,
+		"POST /manage/doors":                  form(p.doorsPage, p.newDoor),
+		"GET /manage/doors/{door}":            form(p.doorPage, p.doorPage),
+		"POST /manage/doors/{door}/{verb}":    form(p.doorPage, p.changeDoor),
+		"GET /manage/plans":                   p.plansPage,
+		"POST /manage/plans":                  form(p.plansPage, p.newPlan),
+		"GET /manage/plans/{plan}":            ofPlan(p.planPage),
+		"POST /manage/plans/{plan}":           rulesForm(ofPlan(p.planPage), ofPlan(p.changePlan)),
+		"POST /manage/plans/{plan}/delete":    rulesForm(p.plansPage, ofPlan(p.deletePlan)),
+		"GET /manage/settings":                p.settingsPage,
+		"POST /manage/settings":               rulesForm(p.settingsPage, p.changeSettings),
+		"GET /manage/calendar":                p.calendarPage,
+		"POST /manage/calendar":               rulesForm(p.calendarPage, p.changeCalendar),
+		"GET /manage/rooms":                   p.pageOf("rooms", "Rooms"),
+		"POST /manage/rooms":                  rulesForm(p.pageOf("rooms", "Rooms"), p.changeRooms),
+		"GET /manage/people":                  p.peoplePage,
+		"POST /manage/people":                 form(p.peoplePage, p.newPerson),
+		"GET /manage/people/{member}":         p.personPage,
+		"POST /manage/people/{member}/{verb}": form(p.personPage, p.changePerson),
+		"GET /manage/log":                     p.logPage,
+		"GET /manage/saltolog":                p.saltoLogPage,
+		"GET /manage/checkins":                p.allCheckInsPage,
+		"GET /manage/checkins/{file}":         p.exportCheckIns,
+		"GET /manage/doctor":                  p.doctorPage,
+		"POST /manage/doctor":                 p.doctorPage,
 		"POST /salto/connect": func(c *call) error {
 			p.site.Consent.Connect().ServeHTTP(c.w, c.Request)
 			return nil
@@ -95,10 +94,8 @@ func (p *platform) overviewPage(c *call) error {
 		into(&v.Bookings)(collect(p.store.Reservations(ctx, today))),
 		into(&v.CheckIns)(p.checkIns(ctx, filters{Start: p.today(0)})),
 		into(&v.Issues)(p.withNames(c, issues)),
+		p.readOpenings(ctx, &v),
 	)
-	if err == nil {
-		err = p.readOpenings(ctx, &v)
-	}
 	v.Bookings = slices.DeleteFunc(v.Bookings, func(one gate.Reservation) bool { return !one.HoldsTime() })
 	return p.page(c, err, "overview", "Overview", v)
 }
@@ -138,9 +135,9 @@ func (p *platform) changeKillSwitch(c *call) (err error) {
 		if why == "" {
 			return invalidField("why", "Please give a reason. It is recorded in the door log.")
 		}
-		err = p.site.Gate.SwitchOff(c.Context(), c.who.Member, why)
+		err = p.site.Gate.SwitchOff(c.Context(), c.Account.Member, why)
 	case "on":
-		err = p.site.Gate.SwitchOn(c.Context(), c.who.Member, why)
+		err = p.site.Gate.SwitchOn(c.Context(), c.Account.Member, why)
 	default: // an incomplete form must not switch the keys on
 		return errIncomplete
 	}
@@ -231,7 +228,7 @@ func (p *platform) withNames(c *call, issues []gate.Issue) ([]gate.Issue, error)
 	grants, err := p.store.Grants(c.Context(), siteID, "")
 	name := func(id string) string {
 		id = strings.Trim(id, `"`)
-		return cmp.Or(c.house.DoorNames[id], c.house.Names[id], id)
+		return cmp.Or(c.House.DoorNames[id], c.House.Names[id], id)
 	}
 	named := slices.Clone(issues)
 	for i := range named {

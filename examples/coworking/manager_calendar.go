@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -27,7 +26,7 @@ type calendarView struct {
 }
 
 func (p *platform) calendarPage(c *call) error {
-	v := calendarView{List: p.calendar(c.house)}
+	v := calendarView{List: p.calendar(c.House)}
 	if i, err := strconv.Atoi(c.PostFormValue("remove")); err == nil && i >= 0 && i < len(v.List) {
 		v.Removes = new(v.List[i])
 	}
@@ -53,7 +52,11 @@ func (p *platform) calendar(h house) (list []calendarEntry) {
 		list = append(list, e)
 	}
 	for _, e := range h.Exceptions {
-		add(p.spanOf(e), exceptionText(e), e.Doors)
+		what := hoursText(access.Weekly(e.Hours...))
+		if e.Closed {
+			what = "closed"
+		}
+		add(p.spanOf(e), what, e.Doors)
 	}
 	for _, closure := range h.Closures {
 		what := "closed for everyone"
@@ -85,25 +88,14 @@ func (p *platform) spanText(s access.Span) string {
 	return first + ", " + p.clock(s.From) + " to " + last + ", " + p.clock(s.Until)
 }
 
-func exceptionText(e access.Exception) string {
-	if e.Closed {
-		return "closed"
-	}
-	var parts []string
-	for _, r := range e.Hours {
-		parts = append(parts, r.From.String()+"–"+r.To.String())
-	}
-	return strings.Join(parts, ", ")
-}
-
 // changeCalendar adds an entry or removes one, after a review of the effects.
 func (p *platform) changeCalendar(c *call) (err error) {
-	rules := c.house.Rules
+	rules := c.House.Rules
 	var span access.Span
 	switch remove := c.PostForm.Get("remove"); {
 	case remove != "":
 		i, err := strconv.Atoi(remove)
-		list, n := p.calendar(c.house), len(rules.Exceptions)
+		list, n := p.calendar(c.House), len(rules.Exceptions)
 		if err != nil || i < 0 || i >= len(list) {
 			return errNotFound
 		}

@@ -25,7 +25,7 @@ func (p *platform) listDoors(c *call) (l doorList) {
 	}
 	p.log.Warn("listing the locks failed", "error", err)
 	l = doorList{Fault: saltoMessage(err)}
-	for _, d := range c.house.Doors {
+	for _, d := range c.House.Doors {
 		one := gate.DoorStatus{Door: d}
 		if d.Link.IsZero() {
 			one.Problem = gate.CauseNotLinked
@@ -43,7 +43,7 @@ func (p *platform) doorsPage(c *call) error {
 func (p *platform) newDoor(c *call) error {
 	_, err := p.site.Doors.Link(c.Context(), gate.LinkRequest{
 		Door: "door-" + strings.ToLower(rand.Text()[:10]), Lock: c.PostFormValue("lock"), Name: strings.TrimSpace(c.PostFormValue("name")),
-		AccessType: access.AccessType(c.PostFormValue("access")), By: c.who.Member,
+		AccessType: access.AccessType(c.PostFormValue("access")), By: c.Account.Member,
 	})
 	return c.done(err, "/manage/doors", "linked")
 }
@@ -56,7 +56,7 @@ func (p *platform) doorPage(c *call) error {
 	}
 	var err error
 	at := p.now()
-	if c.FormValue("at") != "" && c.wrong == nil {
+	if c.FormValue("at") != "" && c.Wrong == nil {
 		if at, err = p.formTime(c.Request, "at"); err != nil {
 			return err
 		}
@@ -90,36 +90,39 @@ func (p *platform) whoCanOpen(c *call, door string, at time.Time) (list []access
 	return list, can, nil
 }
 
-func (p *platform) changeDoor(c *call) error {
-	ctx, door := c.Context(), c.PathValue("door")
-	page := "/manage/doors/" + door
-	var change func(*gate.Door)
+func (p *platform) changeDoor(c *call) (err error) {
+	ctx, door, note := c.Context(), c.PathValue("door"), "saved"
+	switch c.PathValue("verb") {
+	case "link":
+		_, err = p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: c.PostFormValue("lock"), By: c.Account.Member})
+		note = "linked"
+	case "unlink":
+		err = p.site.Doors.Unlink(ctx, door)
+		note = "unlinked"
+	default:
+		err = storage.UpdateDoor(ctx, p.store, siteID, door, func(d *gate.Door) error { return editDoor(c, d) })
+	}
+	return c.done(err, "/manage/doors/"+door, note)
+}
+
+// editDoor changes a property of a door.
+func editDoor(c *call, d *gate.Door) error {
 	switch c.PathValue("verb") {
 	case "rename":
-		name := strings.TrimSpace(c.PostFormValue("name"))
-		if name == "" {
+		d.Name = strings.TrimSpace(c.PostFormValue("name"))
+		if d.Name == "" {
 			return invalidField("name", "Enter the name that members see.")
 		}
-		change = func(d *gate.Door) { d.Name = name }
 	case "access":
-		change = func(d *gate.Door) { d.AccessType = access.AccessType(c.PostFormValue("access")) }
+		d.AccessType = access.AccessType(c.PostFormValue("access"))
 	case "disable":
 		to := c.PostFormValue("disabled")
 		if to != "yes" && to != "no" {
 			return errIncomplete
 		}
-		change = func(d *gate.Door) { d.Disabled = to == "yes" }
-	case "link":
-		_, err := p.site.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: c.PostFormValue("lock"), By: c.who.Member})
-		return c.done(err, page, "linked")
-	case "unlink":
-		return c.done(p.site.Doors.Unlink(ctx, door), page, "unlinked")
+		d.Disabled = to == "yes"
 	default:
 		return errNotFound
 	}
-	err := storage.UpdateDoor(ctx, p.store, siteID, door, func(d *gate.Door) error {
-		change(d)
-		return nil
-	})
-	return c.done(err, page, "saved")
+	return nil
 }

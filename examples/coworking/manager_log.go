@@ -98,7 +98,7 @@ type logView struct {
 }
 
 func (p *platform) newLogView(c *call) (v logView, err error) {
-	names := c.house.Names
+	names := c.House.Names
 	v.People = slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Compare(names[a], names[b]) })
 	v.Outcomes = []gate.Outcome{gate.Accepted, gate.Denied, gate.Refused, gate.NotSent, gate.Unconfirmed, gate.Sending}
 	v.filters, err = p.filters(c.Request)

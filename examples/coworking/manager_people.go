@@ -64,7 +64,7 @@ func (p *platform) personPage(c *call) error {
 		into(&v.Grants)(p.store.Grants(ctx, siteID, m.ID)),
 		into(&v.Keys)(p.keysOf(ctx, m.ID)),
 	)
-	return p.page(c, err, "person", c.house.Names[m.ID], v)
+	return p.page(c, err, "person", c.House.Names[m.ID], v)
 }
 
 func (p *platform) changePerson(c *call) error {
@@ -116,7 +116,7 @@ func (p *platform) join(c *call, m *gate.Member) (err error) {
 	if s.From, s.Until, err = p.formPeriod(c); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(c.house.MembershipTypes, func(t access.MembershipType) bool { return t.ID == s.Type }) {
+	if !slices.ContainsFunc(c.House.MembershipTypes, func(t access.MembershipType) bool { return t.ID == s.Type }) {
 		return invalidField("plan", "Choose a plan.")
 	}
 	m.Memberships = append(m.Memberships, s)

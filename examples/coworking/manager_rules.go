@@ -15,7 +15,7 @@ import (
 
 // changeRooms changes the doors of the rooms, and adds a room.
 func (p *platform) changeRooms(c *call) error {
-	h := c.house
+	h := c.House
 	rooms := slices.Clone(h.Resources)
 	if id := idOf(c.PostForm.Get("new")); id != "" {
 		if slices.ContainsFunc(rooms, func(x access.Resource) bool { return x.ID == id }) {
@@ -41,7 +41,7 @@ func (p *platform) changeRooms(c *call) error {
 
 // settingsPage shows the rules for all bookings.
 func (p *platform) settingsPage(c *call) error {
-	rules := c.house.Rules
+	rules := c.House.Rules
 	s := rules.Settings.ReservationsRequireStanding
 	return p.page(c, nil, "settings", "Booking rules", struct {
 		reservation.Buffers
@@ -50,7 +50,7 @@ func (p *platform) settingsPage(c *call) error {
 }
 
 func (p *platform) changeSettings(c *call) error {
-	h := c.house
+	h := c.House
 	s := &h.Settings
 	if err := errors.Join(into(&s.Before)(formMinutes(c, "before")), into(&s.After)(formMinutes(c, "after"))); err != nil {
 		return err
@@ -103,25 +103,22 @@ func hoursAt(t access.MembershipType, door string) *access.Hours {
 	return &t.Doors[i].Hours
 }
 
-// planIndex returns the index of the plan of a request.
-func planIndex(c *call) (int, error) {
-	i := slices.IndexFunc(c.house.MembershipTypes, func(t access.MembershipType) bool { return t.ID == c.PathValue("plan") })
-	if i < 0 {
-		return i, errNotFound
+// ofPlan returns a handler that requires the plan of its path. do has its index.
+func ofPlan(do func(c *call, plan int) error) handler {
+	return func(c *call) error {
+		i := slices.IndexFunc(c.House.MembershipTypes, func(t access.MembershipType) bool { return t.ID == c.PathValue("plan") })
+		if i < 0 {
+			return errNotFound
+		}
+		return do(c, i)
 	}
-	return i, nil
 }
 
 // planPage shows the form of a plan, with its hours or with the input.
-func (p *platform) planPage(c *call) error {
-	h := c.house
-	i, err := planIndex(c)
-	if err != nil {
-		return err
-	}
-	t := h.MembershipTypes[i]
+func (p *platform) planPage(c *call, plan int) error {
+	t := c.House.MembershipTypes[plan]
 	var doors []hoursForm
-	for _, d := range h.Doors {
+	for _, d := range c.House.Doors {
 		f := newHoursForm(d.ID, d.Name, hoursAt(t, d.ID))
 		if c.input != nil {
 			f = parseHoursForm(c.PostForm, d.ID, d.Name)
@@ -134,12 +131,8 @@ func (p *platform) planPage(c *call) error {
 	}{t.ID, doors})
 }
 
-func (p *platform) changePlan(c *call) error {
-	h := c.house
-	i, err := planIndex(c)
-	if err != nil {
-		return err
-	}
+func (p *platform) changePlan(c *call, plan int) error {
+	h := c.House
 	changed := access.MembershipType{ID: c.PathValue("plan")}
 	for _, d := range h.Doors {
 		hours, given, err := parseHoursForm(c.PostForm, d.ID, d.Name).hours()
@@ -151,7 +144,7 @@ func (p *platform) changePlan(c *call) error {
 		}
 	}
 	h.MembershipTypes = slices.Clone(h.MembershipTypes)
-	h.MembershipTypes[i] = changed
+	h.MembershipTypes[plan] = changed
 	return p.changeRules(c, h.Rules, p.nextWeek(), "/manage/plans")
 }
 
@@ -162,7 +155,7 @@ func (p *platform) newPlan(c *call) error {
 	if id == "" {
 		return invalidField("name", "Give the plan a name with letters or digits.")
 	}
-	rules := c.house.Rules
+	rules := c.House.Rules
 	if slices.ContainsFunc(rules.MembershipTypes, func(t access.MembershipType) bool { return t.ID == id }) {
 		return invalidField("name", "A plan with this name exists already.")
 	}
@@ -172,12 +165,8 @@ func (p *platform) newPlan(c *call) error {
 
 // deletePlan deletes a membership type that is not in use: the rules require that the type
 // of every membership exists.
-func (p *platform) deletePlan(c *call) error {
-	h := c.house
-	i, err := planIndex(c)
-	if err != nil {
-		return err
-	}
+func (p *platform) deletePlan(c *call, plan int) error {
+	h := c.House
 	people, err := p.planUse(c.Context())
 	if err != nil {
 		return err
@@ -188,7 +177,7 @@ func (p *platform) deletePlan(c *call) error {
 	case n > 1:
 		return invalid("%d people have this plan. Give them another one first.", n)
 	}
-	h.MembershipTypes = slices.Delete(slices.Clone(h.MembershipTypes), i, i+1)
+	h.MembershipTypes = slices.Delete(slices.Clone(h.MembershipTypes), plan, plan+1)
 	return p.putRules(c, h.Rules, "/manage/plans", "deleted")
 }
 

@@ -27,17 +27,15 @@ type saltoView struct {
 // IQs, reconnect.
 func (p *platform) saltoPage(c *call) error {
 	ctx := c.Context()
-	var v saltoView
-	if err := into(&v.Status)(p.status(ctx)); err != nil {
-		return err
-	}
-	if v.Status != nil {
+	status, err := p.status(ctx)
+	v := saltoView{Status: status}
+	if err == nil && status != nil {
 		if err := p.readSALTO(ctx, &v); err != nil {
 			p.log.Warn("reading SALTO KS failed", "error", err)
 			v.Fault = saltoMessage(err)
 		}
 	}
-	return p.page(c, nil, "salto", "SALTO KS", v)
+	return p.page(c, err, "salto", "SALTO KS", v)
 }
 
 // status returns the state of the connection to SALTO KS; nil if there is none.
@@ -158,10 +156,6 @@ func (p *platform) iqPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	connection, err := p.site.Status(ctx)
-	if err != nil {
-		return err
-	}
 	wizard := session.Remote.Activation()
 	id, fault := saltoks.IQID(c.PathValue("iq")), ""
 	if state, err := wizard.State(ctx, session.Site, id); err == nil && state.Step == saltoremote.StepConfirming {
@@ -169,11 +163,9 @@ func (p *platform) iqPage(c *call) error {
 			fault = saltoMessage(err)
 		}
 	}
+	connection, noStatus := p.site.Status(ctx)
 	d, err := wizard.Diagnose(ctx, session.Site, id)
-	if err != nil {
-		return err
-	}
-	return p.page(c, nil, "iq", "Activate "+d.Status.IQ.Name, struct {
+	return p.page(c, errors.Join(err, noStatus), "iq", "Activate "+d.Status.IQ.Name, struct {
 		saltoremote.IQStatus
 		User, Advice, Fault string
 	}{d.Status, connection.UserHint, d.Advice, fault})

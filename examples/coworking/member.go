@@ -41,12 +41,12 @@ type keyView struct {
 
 func (p *platform) keysPage(c *call) error {
 	ctx := c.Context()
-	keys, err := p.keysOf(ctx, c.who.Member)
+	keys, err := p.keysOf(ctx, c.Account.Member)
 	if err != nil {
 		return err
 	}
 	if request := c.URL.Query().Get("request"); request != "" {
-		receipt, err := p.site.Gate.Receipt(ctx, c.who.Member, request)
+		receipt, err := p.site.Gate.Receipt(ctx, c.Account.Member, request)
 		i := slices.IndexFunc(keys, func(k keyView) bool { return k.Door == receipt.Door })
 		over := i >= 0 && receipt.Action == access.OfficeMode && receipt.Opened() && !keys[i].OfficeModeOn
 		if err == nil && i >= 0 && !over {
@@ -123,6 +123,6 @@ func (p *platform) tap(c *call) error {
 
 // checkInsPage lists the member's check-ins of the last 90 days.
 func (p *platform) checkInsPage(c *call) error {
-	list, err := p.checkIns(c.Context(), filters{Member: c.who.Member, Start: p.now().Add(-90 * 24 * time.Hour)})
+	list, err := p.checkIns(c.Context(), filters{Member: c.Account.Member, Start: p.now().Add(-90 * 24 * time.Hour)})
 	return p.page(c, err, "checkins", "My check-ins", list)
 }

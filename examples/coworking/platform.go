@@ -35,6 +35,7 @@ type platform struct {
 	site     *saltolocks.Site    // opens the doors, connected to SALTO KS or not
 	api      *gatehttp.Handler   // takes the taps
 	sim      *saltokstest.Server // nil with a real SALTO KS
+	people   []person            // of the demo
 	issuer   string              // the URL of SALTO's identity server
 	log      *slog.Logger
 	alerts   *alerts

@@ -223,14 +223,14 @@ func (f hoursForm) hours() (h access.Hours, given bool, err error) {
 	return h, true, nil
 }
 
-// hoursText returns hours as text.
+// hoursText returns hours as text. Those of an exception have no days.
 func hoursText(h access.Hours) string {
 	if h.Always {
 		return "24/7"
 	}
 	var parts []string
 	for _, r := range h.Ranges {
-		parts = append(parts, daysText(r.Days)+" "+r.From.String()+"–"+r.To.String())
+		parts = append(parts, strings.TrimSpace(daysText(r.Days)+" "+r.From.String()+"–"+r.To.String()))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -248,23 +248,19 @@ func scheduleText(s *gate.LockSchedule) string {
 
 // daysText returns days as text: "Mon–Fri", "Sat, Sun".
 func daysText(days []access.Day) string {
+	if len(days) == len(week) {
+		return "every day"
+	}
 	var parts []string
-	for i := 0; i < len(week); i++ {
-		first := i
-		for i < len(week) && slices.Contains(days, week[i]) {
-			i++
-		}
-		name := func(i int) string { return week[i].String()[:3] }
-		switch i - first {
-		case 0:
-		case 1:
-			parts = append(parts, name(first))
-		case 2:
-			parts = append(parts, name(first), name(first+1))
-		case len(week):
-			return "every day"
+	has := func(i int) bool { return i >= 0 && i < len(week) && slices.Contains(days, week[i]) }
+	for i, day := range week {
+		name := day.String()[:3]
+		switch {
+		case !has(i), has(i-1) && has(i+1): // not one of the days, or between two of them
+		case has(i-1) && has(i-2): // the last one of at least three
+			parts[len(parts)-1] += "–" + name
 		default:
-			parts = append(parts, name(first)+"–"+name(i-1))
+			parts = append(parts, name)
 		}
 	}
 	return strings.Join(parts, ", ")

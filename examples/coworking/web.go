@@ -92,9 +92,11 @@ type view struct {
 	Due     *saltoauth.ConnectionStatus // of the connection to renew, for the manager
 	House   house                       // of a page for people who are logged in
 	Data    any
-	Wrong   *problem // the last three as in call
-	Review  *review
-	form    url.Values
+
+	// Of a form that is shown again: what is wrong, or what is to be reviewed, and its input.
+	Wrong  *problem
+	Review *review
+	input  url.Values
 }
 
 // Fault returns what is wrong if it is about the field, or nil.
@@ -107,40 +109,34 @@ func (v view) Fault(field string) *problem {
 
 // Value returns the input in a field of a form that is shown again, or otherwise.
 func (v view) Value(field, otherwise string) string {
-	if !v.form.Has(field) {
+	if !v.input.Has(field) {
 		return otherwise
 	}
-	return v.form.Get(field)
+	return v.input.Get(field)
 }
 
 // Chosen reports whether a value is among the input in a field of a form that is shown
 // again, or otherwise.
 func (v view) Chosen(field, value string, otherwise bool) bool {
-	if v.form == nil {
+	if v.input == nil {
 		return otherwise
 	}
-	return slices.Contains(v.form[field], value)
+	return slices.Contains(v.input[field], value)
 }
 
 // In returns the view for one of the forms of a page: without the input of the others.
 func (v view) In(action string) view {
 	if !strings.HasSuffix(v.Path, "/"+action) {
-		v.Wrong, v.form = nil, nil
+		v.Wrong, v.input = nil, nil
 	}
 	return v
 }
 
-// call is a request of a person who is logged in.
+// call is a request of a person who is logged in, and the view of the page that it shows.
 type call struct {
 	*http.Request
-	w     http.ResponseWriter
-	who   account
-	house house
-
-	// Of a form that is shown again: what is wrong, or what is to be reviewed, and its input.
-	wrong  *problem
-	review *review
-	input  url.Values
+	view
+	w http.ResponseWriter
 }
 
 // done redirects to a page of this program, which then shows a note, or returns err. The URL
@@ -158,11 +154,11 @@ func (p *platform) page(c *call, err error, name, title string, data any) error 
 		return err
 	}
 	status := http.StatusOK
-	if c.wrong != nil {
-		status = c.wrong.status
+	if c.Wrong != nil {
+		status = c.Wrong.status
 	}
-	p.show(c.w, c.Request, status, name,
-		view{Title: title, House: c.house, Data: data, Wrong: c.wrong, Review: c.review, form: c.input})
+	c.Title, c.Data = title, data
+	p.show(c.w, c.Request, status, name, c.view)
 	return nil
 }
 
@@ -263,9 +259,9 @@ func form(page, submit handler) handler {
 	return func(c *call) error {
 		_ = c.ParseForm() // a field that could not be read is missing
 		err := submit(c)
-		if !errors.As(err, &c.review) {
-			c.wrong = problemOf(err)
-			if c.wrong == nil || c.wrong.status != http.StatusUnprocessableEntity {
+		if !errors.As(err, &c.Review) {
+			c.Wrong = problemOf(err)
+			if c.Wrong == nil || c.Wrong.status != http.StatusUnprocessableEntity {
 				return err
 			}
 		}
@@ -284,7 +280,7 @@ func (p *platform) member(do handler) http.HandlerFunc {
 		}
 		h, err := p.house(r.Context())
 		if err == nil {
-			err = do(&call{Request: r, w: rw, who: who, house: h})
+			err = do(&call{Request: r, view: view{Account: who, House: h}, w: rw})
 		}
 		if err != nil {
 			p.showError(rw, r, err)
@@ -295,7 +291,7 @@ func (p *platform) member(do handler) http.HandlerFunc {
 // manager requires the login of a manager.
 func (p *platform) manager(do handler) http.HandlerFunc {
 	return p.member(func(c *call) error {
-		if !c.who.Manager {
+		if !c.Account.Manager {
 			return &problem{status: http.StatusForbidden, text: "This page is for managers."}
 		}
 		return do(c)
@@ -331,20 +327,20 @@ func collect[T any](all iter.Seq2[T, error]) (list []T, err error) {
 
 func (p *platform) funcs() template.FuncMap {
 	local := func(format string) func(time.Time) string {
-		return func(t time.Time) string { return t.In(p.zone).Format(format) }
-	}
-	return template.FuncMap{
-		"clock":  p.clock,
-		"when":   p.when,
-		"exact":  local("15:04:05"),
-		"date":   local("Mon 2 Jan 2006"),
-		"offset": local("Mon 2 Jan, 15:04 (UTC-07:00)"),
-		"input": func(t time.Time) string {
+		return func(t time.Time) string {
 			if t.IsZero() {
 				return ""
 			}
-			return t.In(p.zone).Format(inputTime)
-		},
+			return t.In(p.zone).Format(format)
+		}
+	}
+	return template.FuncMap{
+		"clock":    p.clock,
+		"when":     p.when,
+		"exact":    local("15:04:05"),
+		"date":     local("Mon 2 Jan 2006"),
+		"offset":   local("Mon 2 Jan, 15:04 (UTC-07:00)"),
+		"input":    local(inputTime),
 		"week":     func() []access.Day { return week },
 		"has":      slices.Contains[[]string],
 		"iso":      rfc3339,

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -46,7 +47,7 @@ func (p *platform) whatIf(c *call, span access.Span, changed gate.Rules) (effect
 				if diff.Gained != gained {
 					continue
 				}
-				if name := c.house.Names[diff.Member]; !slices.Contains(e.People, name) {
+				if name := c.House.Names[diff.Member]; !slices.Contains(e.People, name) {
 					e.People = append(e.People, name)
 				}
 				spans = append(spans, access.Span{From: diff.From, Until: diff.Until})
@@ -73,8 +74,7 @@ func (p *platform) compile(ctx context.Context) (access.Facts, *access.Policy, e
 // spansText describes spans of one week: the days, and the times if they are the same on
 // all of them.
 func spansText(spans []access.Span, zone *time.Location) string {
-	var days []access.Day
-	var times []string // different ones, as "08:00 to 18:00"
+	onDay, atTime := map[access.Day]bool{}, map[string]bool{} // times as "08:00 to 18:00"
 	for _, s := range spans {
 		for at := s.From; at.Before(s.Until); {
 			local := at.In(zone)
@@ -86,16 +86,12 @@ func spansText(spans []access.Span, zone *time.Location) string {
 			if s.Until.Before(end) {
 				end, to = s.Until, s.Until.In(zone).Format("15:04")
 			}
-			if !slices.Contains(days, local.Weekday()) {
-				days = append(days, local.Weekday())
-			}
-			if span := from + " to " + to; !slices.Contains(times, span) {
-				times = append(times, span)
-			}
+			onDay[local.Weekday()] = true
+			atTime[from+" to "+to] = true
 			at = end
 		}
 	}
-	slices.Sort(days)
+	days, times := slices.Sorted(maps.Keys(onDay)), slices.Sorted(maps.Keys(atTime))
 	text := "on " + daysText(days)
 	switch {
 	case len(days) == 7:
@@ -150,7 +146,7 @@ func (*review) Error() string { return "the change is not saved yet" }
 func rulesForm(page, submit handler) handler {
 	return form(page, func(c *call) error {
 		switch c.PostForm.Get("version") {
-		case fmt.Sprint(c.house.Version):
+		case fmt.Sprint(c.House.Version):
 			return submit(c)
 		case "":
 			return errIncomplete
