@@ -51,15 +51,20 @@ func (p *platform) managerRoutes(mux *http.ServeMux) {
 		"GET /manage/checkins/{file}":         p.exportCheckIns,
 		"GET /manage/doctor":                  p.doctorPage,
 		"POST /manage/doctor":                 p.doctorPage,
-		"POST /salto/connect": func(c *call) error {
-			p.site.Consent.Connect().ServeHTTP(c.w, c.Request)
-			return nil
-		},
+		"POST /salto/connect":                 consent(p.site.Consent.Connect()),
+		"POST /salto/reconnect":               consent(p.site.Consent.Reconnect()),
 	} {
 		mux.HandleFunc(pattern, p.manager(do))
 	}
-	mux.Handle("POST /salto/reconnect", p.site.Consent.Reconnect())
 	mux.Handle("GET /salto/callback", p.site.Consent.Callback())
+}
+
+// consent serves a step of the consent to a manager.
+func consent(step http.Handler) handler {
+	return func(c *call) error {
+		step.ServeHTTP(c.w, c.Request)
+		return nil
+	}
 }
 
 // overview is what a manager keeps open: the doors, today, and what is wrong.

@@ -66,6 +66,9 @@ func TestEveryPage(t *testing.T) {
 		if got := bob.post(path); got.status != http.StatusForbidden {
 			t.Errorf("%s for a member: status %d, want 403", path, got.status)
 		}
+		if got := anonymous.post(path); got.url.Path != "/login" {
+			t.Errorf("%s without a login: status %d at %s, want the login page", path, got.status, got.url)
+		}
 	}
 }
 
