@@ -5,12 +5,15 @@ package soak
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite"
+	"modernc.org/sqlite"
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
@@ -21,7 +24,6 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"github.com/doorkit/doorkit/saltoks/saltoremote"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
@@ -74,26 +76,34 @@ func (m *member) facts() access.Member {
 	return a
 }
 
-// site is one site with its connection to SALTO. What the host keeps beside the
-// database is the connection's id.
+// site is one site: its half at SALTO, its members, and its network, which outlives
+// every restart.
 type site struct {
 	soak    *soak
+	n       int // counts the sites from 0
 	id      string
 	salto   saltokstest.Site
 	admin   saltokstest.User
-	conn    string
 	members []*member
 	head    storage.Head // exported once a day
+	net     *network
+	http    *http.Transport // over net
 
 	// What a restart creates again.
-	shaky    *shaky
-	client   *saltoks.Client
-	locks    *saltolocks.Locks
-	gate     *gate.Gate
-	cutUntil time.Time
+	app   *saltolocks.Site
+	jobs  func() // ends the jobs of the site
+	lives bool   // it follows SALTO's event stream
 }
 
 var zones = []string{"Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"}
+
+// lock returns the id of the lock behind a door.
+func (x *site) lock(door string) string {
+	if door == "office" {
+		return x.salto.Locks[1].ID
+	}
+	return x.salto.Locks[0].ID
+}
 
 // build makes the world: sites at SALTO, consents, activated IQs, doors, rules,
 // members.
@@ -101,13 +111,16 @@ func (s *soak) build(sites, members int) {
 	ctx := s.t.Context()
 	for i := range sites {
 		zone := zones[i%len(zones)]
-		x := &site{soak: s, id: fmt.Sprintf("site-%02d", i)}
+		x := &site{soak: s, n: i, id: fmt.Sprintf("site-%02d", i)}
 		x.admin = s.sim.AddUser(saltokstest.User{Email: fmt.Sprintf("doors-%02d@soak.example", i), Password: "Kettle-Harbour-58",
-			Phone: fmt.Sprintf("+312000%05d", i)})
+			Phone: fmt.Sprintf("+312000%05d", i), Tag: fmt.Sprintf("fob-%02d", i)})
 		x.salto = s.sim.AddSite(saltokstest.Site{
 			Name: fmt.Sprintf("Site %02d", i), TimeZone: zone, Members: []saltokstest.Member{{User: x.admin.Email}},
 			IQs: []saltokstest.IQ{{Name: "IQ"}}, Locks: []saltokstest.Lock{{Name: "Front"}, {Name: "Office"}},
 		})
+		x.http = s.sim.HTTPClient().Transport.(*http.Transport).Clone()
+		x.net = &network{ledger: s.ledger, site: x.id, dial: x.http.DialContext, conns: map[*conn]bool{}}
+		x.http.DialContext = x.net.DialContext
 		loc, err := time.LoadLocation(zone)
 		s.ok(err)
 		for k := i; k < members; k += sites {
@@ -116,47 +129,49 @@ func (s *soak) build(sites, members int) {
 		s.sites = append(s.sites, x)
 	}
 	s.open()
+	s.shaky.paused = true
 	for _, x := range s.sites {
-		x.shaky.paused = true
-		login, err := s.auth.Begin(ctx)
+		login, err := x.app.Auth.Begin(ctx)
 		s.ok(err)
-		choice := saltokstest.Allow()
-		choice.Email, choice.Password = x.admin.Email, x.admin.Password
-		back, err := s.sim.Consent(ctx, login.URL(), choice)
+		back, err := s.sim.Consent(ctx, login.URL(), x.choice())
 		s.ok(err)
-		conn, err := s.auth.Complete(ctx, login, back.Query())
+		_, err = x.app.Complete(ctx, login, back.Query())
 		s.ok(err)
-		_, err = s.auth.LinkSite(ctx, conn.ID, saltoks.SiteID(x.salto.ID))
-		s.ok(err)
-		x.conn = conn.ID
+		s.ok(x.app.LinkSite(ctx, saltoks.SiteID(x.salto.ID)))
 	}
 	s.close()
 	s.open()
+	s.shaky.paused = true
 	for _, x := range s.sites {
 		x.fill(ctx)
 	}
+	s.shaky.paused = false
+	s.startJobs()
 	s.sim.ForgetRequests()
+}
+
+func (x *site) choice() saltokstest.ConsentChoice {
+	choice := saltokstest.Allow()
+	choice.Email, choice.Password = x.admin.Email, x.admin.Password
+	return choice
 }
 
 func (x *site) fill(ctx context.Context) {
 	s := x.soak
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: x.client, State: s.state,
-		User: saltoks.Identity{Environment: s.env.Name, Subject: x.admin.Subject}})
+	session, err := x.app.Session(ctx)
 	s.ok(err)
-	a, salto, iq := remote.Activation(), saltoks.SiteID(x.salto.ID), saltoks.IQID(x.salto.IQs[0].ID)
-	_, err = a.Begin(ctx, salto, iq)
+	a, iq := session.Remote.Activation(), saltoks.IQID(x.salto.IQs[0].ID)
+	_, err = a.Begin(ctx, session.Site, iq)
 	s.ok(err)
-	_, err = a.RequestPIN(ctx, salto, iq, saltoks.PINByMail)
+	_, err = a.RequestPIN(ctx, session.Site, iq, saltoks.PINByMail)
 	s.ok(err)
 	pin, err := saltoks.ParseIQPIN(s.sim.IQPIN(x.admin.Email))
 	s.ok(err)
-	_, err = a.Confirm(ctx, salto, iq, pin)
+	_, err = a.Confirm(ctx, session.Site, iq, pin)
 	s.ok(err)
 
-	doors, err := gate.NewDoors(gate.DoorsConfig{Site: x.id, Store: s.store, Catalog: x.locks})
-	s.ok(err)
 	for i, door := range []string{"front", "office"} {
-		_, err := doors.Link(ctx, gate.LinkRequest{Door: door, Lock: x.salto.Locks[i].ID,
+		_, err := x.app.Doors.Link(ctx, gate.LinkRequest{Door: door, Lock: x.salto.Locks[i].ID,
 			AccessType: []access.AccessType{access.AccessOnly, access.AccessAndOfficeMode}[i], By: "eve"})
 		s.ok(err)
 	}
@@ -173,7 +188,17 @@ func (x *site) fill(ctx context.Context) {
 	for _, m := range x.members {
 		s.ok(s.store.PutMember(ctx, x.id, gate.Member{Member: m.facts()}))
 	}
-	x.shaky.paused = false
+}
+
+// virtualClock gives SQLite the clock of the soak: the leases of the jobs are timed by
+// the database. It applies to connections that are opened later.
+func virtualClock() error {
+	return sqlite.RegisterScalarFunction("julianday", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		if args[0] != "now" {
+			return nil, fmt.Errorf("julianday(%v)", args[0])
+		}
+		return float64(time.Now().UnixMicro())/(24*60*60*1e6) + 2440587.5, nil
+	})
 }
 
 // open makes everything that a process makes when it starts, from the files
@@ -187,68 +212,51 @@ func (s *soak) open() {
 	s.ok(err)
 	files, err := saltostate.NewFileStore(s.dir + "/saltoks")
 	s.ok(err)
-	key, err := saltostate.ParseSealingKey("k1:" + strings.Repeat("A", 43) + "=")
-	s.ok(err)
-	sealer, err := saltostate.NewSealer(key)
-	s.ok(err)
-	s.state, err = saltostate.New(saltostate.Config{Store: files, Sealer: sealer})
-	s.ok(err)
-	s.auth, err = saltoauth.NewAuthorizer(saltoauth.Config{
-		Environment: s.env,
-		Credentials: saltoauth.Credentials{ClientID: s.sim.ClientID(), ClientSecret: saltoks.NewSecret(s.sim.ClientSecret()),
-			RedirectURL: s.sim.RedirectURI()},
-		State:      s.state,
-		HTTPClient: s.sim.HTTPClient(),
-	})
-	s.ok(err)
+	s.shaky = &shaky{Store: s.store, soak: s, outage: map[string]time.Time{}, dieAt: map[string]string{}}
+	closing, zones := 22*time.Hour, &gate.Zones{}
 	for _, x := range s.sites {
-		x.open(ctx)
+		config := saltolocks.Config{
+			Site: x.id, Environment: s.env,
+			Credentials: saltoauth.Credentials{ClientID: s.sim.ClientID(), ClientSecret: saltoks.NewSecret(s.sim.ClientSecret()),
+				RedirectURL: s.sim.RedirectURI()},
+			Storage: s.shaky, State: files, SealingKey: saltoks.NewSecret("k1:" + strings.Repeat("A", 43) + "="),
+			Gate: gate.Config{CheckIns: gate.EveryUnlock, Observer: watched{s.ledger, x}, Tracer: watched{s.ledger, x}, Zones: zones},
+			Work: gate.RunnerConfig{
+				OfficeMode: &gate.CloseRequest{Closing: &closing, RightEnded: true}, KeepLog: keepLog, Every: x.every(),
+			},
+			HTTPClient: &http.Client{Transport: x.http}, Logger: slog.New(jobLog{s.ledger}),
+		}
+		if x.n%2 == 1 { // half of the sites keep the connection in the database
+			config.State = s.store.Documents()
+		}
+		x.app, err = saltolocks.Open(ctx, config)
+		s.ok(err)
 	}
-}
-
-func (x *site) open(ctx context.Context) {
-	s := x.soak
-	x.shaky = &shaky{Records: s.store, facts: s.store, site: x}
-	if x.conn == "" {
-		return
-	}
-	conn, err := s.auth.Connection(ctx, x.conn)
-	s.ok(err)
-	x.client, err = saltoks.NewClient(saltoks.Config{Environment: s.env, Tokens: s.auth.Tokens(conn), HTTPClient: s.sim.HTTPClient(),
-		Middleware: []saltoks.Middleware{x.counted}})
-	s.ok(err)
-	remote, err := saltoremote.NewRemote(saltoremote.Config{Client: x.client, State: s.state, User: conn.Identity()})
-	s.ok(err)
-	x.locks, err = saltolocks.NewLocks(saltolocks.LocksConfig{Client: x.client, Remote: remote, Site: conn.Site})
-	s.ok(err)
-	x.gate, err = gate.New(gate.Config{
-		Site: x.id, Facts: x.shaky, Records: x.shaky, Locks: watched{s.ledger, x, x.locks},
-		CheckIns: gate.EveryUnlock, Observer: s.ledger,
-	})
-	s.ok(err)
 }
 
 // close ends the process as far as one process can end itself.
 func (s *soak) close() {
+	s.stopJobs()
 	for _, x := range s.sites {
-		if x.client != nil {
-			s.ok(x.client.Close(s.t.Context()))
-		}
+		s.ok(x.app.Close(s.t.Context()))
+		x.http.CloseIdleConnections()
 	}
+	s.sim.HTTPClient().CloseIdleConnections() // of the admins' browsers
 	s.ok(errors.Join(s.store.Close(), s.db.Close()))
 }
 
 // reconnect is an admin who consents again, because the token was lost.
 func (x *site) reconnect(ctx context.Context) {
 	s := x.soak
-	login, err := s.auth.BeginReconnect(ctx, x.conn)
+	status, err := x.app.Status(ctx)
 	if err == nil {
-		choice := saltokstest.Allow()
-		choice.Email, choice.Password = x.admin.Email, x.admin.Password
-		if back, cerr := s.sim.Consent(ctx, login.URL(), choice); cerr == nil {
-			_, err = s.auth.Reconnect(ctx, login, back.Query())
-		} else {
-			err = cerr
+		var login saltoauth.Login
+		if login, err = x.app.Auth.BeginReconnect(ctx, status.ID); err == nil {
+			if back, cerr := s.sim.Consent(ctx, login.URL(), x.choice()); cerr == nil {
+				_, err = x.app.Auth.Reconnect(ctx, login, back.Query())
+			} else {
+				err = cerr
+			}
 		}
 	}
 	if err == nil {
