@@ -145,6 +145,9 @@ func (s *soak) day(n int) {
 	ctx := s.t.Context()
 	begin := s.start.Add(time.Duration(n+1) * 24 * time.Hour).Truncate(24 * time.Hour)
 	time.Sleep(time.Until(begin))
+	if n == 0 {
+		s.startJobs()
+	}
 	var visits []visit
 	for _, x := range s.sites {
 		s.change(ctx, x, begin)

@@ -146,7 +146,6 @@ func (s *soak) build(sites, members int) {
 		x.fill(ctx)
 	}
 	s.shaky.paused = false
-	s.startJobs()
 	s.sim.ForgetRequests()
 }
 
