@@ -84,7 +84,6 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 	within := WriteWithin
 	if r.Outcome == Sending {
 		within = min(within, e.SendBy.Sub(r.At)) // a later claim could not be sent
-		r.At = time.Time{}                       // it has no outcome yet
 	} else {
 		e.Settled = r.At
 	}
@@ -174,7 +173,12 @@ func (g *Gate) settlement(c claimed, r *Receipt, at time.Time) storage.Settlemen
 		s.EndHolds = c.entry.Begun
 	}
 	doc := c.entryDoc(r)
-	doc.CheckIn = s.CheckIn
+	if !r.At.Equal(at) { // the lock moved earlier
+		doc.At = r.At
+	}
+	if s.CheckIn != nil {
+		doc.Visit, doc.Day = s.CheckIn.Key, s.CheckIn.Day
+	}
 	s.Doc = encode(doc)
 	return s
 }

@@ -206,35 +206,44 @@ func (g *Gate) Prune(ctx context.Context) (removed int, err error) {
 
 // entryDoc is the part of a request that a journal entry keeps in its document.
 type entryDoc struct {
-	Source      Source                   `json:"source"`
-	Actor       string                   `json:"actor,omitempty"`
-	TappedAt    time.Time                `json:"tapped_at"`
 	Allowed     bool                     `json:"allowed,omitempty"`
 	Reason      access.Reason            `json:"reason,omitempty"`
 	ValidUntil  time.Time                `json:"valid_until,omitzero"`
 	NextChange  time.Time                `json:"next_change,omitzero"`
 	RelockAfter time.Duration            `json:"relock_after,omitempty"`
 	Revision    string                   `json:"revision,omitempty"`
-	Evidence    access.Evidence          `json:"evidence,omitzero"`
-	Reservation *reservation.Reservation `json:"reservation,omitempty"`
 	Cause       Cause                    `json:"cause,omitempty"`
 	Condition   *UnmetCondition          `json:"condition,omitempty"`
-	At          time.Time                `json:"at,omitzero"`
-	RelockAt    time.Time                `json:"relock_at,omitzero"`
+	At          time.Time                `json:"at,omitzero"`     // if it is not when the entry was settled
+	Visit       string                   `json:"visit,omitempty"` // the key of the check-in
+	Day         string                   `json:"day,omitempty"`   // its day
+	Actor       string                   `json:"actor,omitempty"`
+	Lock        string                   `json:"lock,omitempty"`
+	Source      Source                   `json:"source,omitempty"`
+	TappedAt    time.Time                `json:"tapped_at,omitzero"`
 	Link        Link                     `json:"link,omitzero"`
-	Zone        string                   `json:"zone,omitempty"`
-	CheckIn     *CheckIn                 `json:"check_in,omitempty"`
+	Evidence    access.Evidence          `json:"evidence,omitzero"`
+	Reservation *reservation.Reservation `json:"reservation,omitempty"`
+	Zone        string                   `json:"zone,omitempty"` // for the day of a check-in that is proven later
 }
 
+// entryDoc returns what a receipt needs, and what is needed to settle the entry later: the
+// door log has it too, as long as the person is not erased.
 func (d decided) entryDoc(r *Receipt) entryDoc {
 	doc := entryDoc{
-		Source: d.tap.Source, Actor: d.tap.Actor, TappedAt: d.tap.TappedAt,
 		Allowed: d.decision.Allowed, Reason: d.decision.Reason, ValidUntil: d.decision.ValidUntil, NextChange: d.decision.NextChange,
-		RelockAfter: d.decision.RelockAfter, Revision: d.decision.Revision, Evidence: d.evidence, Reservation: d.reservation,
-		Cause: r.Cause, Condition: r.Condition, At: r.At, RelockAt: r.RelockAt, Link: logged(d.link),
+		RelockAfter: d.decision.RelockAfter, Revision: d.decision.Revision, Cause: r.Cause, Condition: r.Condition,
 	}
-	if d.loc != nil {
-		doc.Zone = d.loc.String() // for the day of a check-in that is proven later
+	switch r.Outcome {
+	case Sending, Unconfirmed:
+		doc.Source, doc.TappedAt, doc.Link = d.tap.Source, d.tap.TappedAt, logged(d.link)
+		doc.Evidence, doc.Reservation = d.evidence, d.reservation
+		if d.loc != nil {
+			doc.Zone = d.loc.String()
+		}
+		fallthrough
+	case Accepted: // the entries of the lock system's log are compared with it
+		doc.Actor, doc.Lock = d.tap.Actor, d.link.Lock
 	}
 	return doc
 }

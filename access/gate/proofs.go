@@ -80,13 +80,13 @@ func (g *Gate) sentBetween(ctx context.Context, since, before time.Time) (map[mo
 		}
 		for _, e := range list {
 			doc, err := readDoc(&e)
-			what := movement{doc.Link.Lock, e.Action}
+			what := movement{doc.Lock, e.Action}
 			c := sentCommand{e, interval{e.Begun.Add(-entryBefore), e.SendBy.Add(entryAfter)}, doc.Actor}
 			switch {
-			case err != nil || doc.Link.IsZero():
+			case err != nil || doc.Lock == "":
 				what = movement{}
 			case o == Accepted:
-				c.until = doc.At.Add(entryBefore) // the lock had moved when the answer came
+				c.until = cmp.Or(doc.At, e.Settled).Add(entryBefore) // the lock had moved when the answer came
 			}
 			sent[what] = append(sent[what], c)
 		}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/doorkit/doorkit/access"
@@ -88,11 +89,11 @@ func (r *Receipt) reason() string {
 // Unconfirmed.
 func receiptOf(e storage.JournalEntry) (Receipt, error) {
 	c, doc, err := reopen(e)
-	r := c.receipt(e.Outcome, e.Settled)
-	r.Recorded, r.Shared = true, e.SharedWith != ""
-	r.Cause, r.Condition, r.RelockAt, r.CheckIn = doc.Cause, doc.Condition, doc.RelockAt, doc.CheckIn
-	if !doc.At.IsZero() {
-		r.At = doc.At
+	r := c.receipt(e.Outcome, cmp.Or(doc.At, e.Settled))
+	r.Recorded, r.Shared, r.Cause, r.Condition = true, e.SharedWith != "", doc.Cause, doc.Condition
+	if doc.Visit != "" {
+		r.CheckIn = &CheckIn{Member: e.Member, Key: doc.Visit, Door: e.Door, Action: e.Action, RequestID: commandKey(&e).RequestID,
+			At: r.At, Day: doc.Day}
 	}
 	if e.Outcome == Sending {
 		r.Outcome, r.Cause, r.Recorded, r.At = Unconfirmed, CauseStillSending, false, e.Begun
