@@ -168,8 +168,8 @@ func crowd(b testing.TB, d Database, db *sql.DB, store *sqlstore.Store, members 
 			'","start":"' || ` + fmt.Sprintf(text, starts) + ` || '","end":"' || ` + fmt.Sprintf(text, ends) + ` ||
 			'","status":"confirmed","version":1}', 'm' || (i / 10), 'room' || (i / 1000), 'confirmed', ` + starts + ", " + ends + " FROM " +
 			of(10*members),
-		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash)
-			SELECT 'loft', i, i, 0, 'door' || (i % 50), 'unlock', 'accepted', 'membership', '` + "xx" + `', 'xx' FROM ` + of(10*members),
+		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash, member, actor)
+			SELECT 'loft', i, i, 0, 'door' || (i % 50), 'unlock', 'accepted', 'membership', '` + "xx" + `', 'xx', '', '' FROM ` + of(10*members),
 	} {
 		if d.Dialect == sqlstore.SQLite {
 			q = strings.ReplaceAll(q, "'xx'", "X'00'")

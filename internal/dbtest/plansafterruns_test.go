@@ -131,8 +131,7 @@ func TestPlansAfterRuns(t *testing.T) {
 func removeQuickly(t *testing.T, db *sql.DB, n int) {
 	t.Helper()
 	for _, q := range []string{
-		"DELETE FROM doorkit_log_details WHERE seq <= $1", "DELETE FROM doorkit_log WHERE seq <= $1",
-		"UPDATE doorkit_chains SET base_seq = $1",
+		"DELETE FROM doorkit_log WHERE seq <= $1", "UPDATE doorkit_chains SET base_seq = $1",
 	} {
 		_, err := db.ExecContext(t.Context(), q, n)
 		must(t, err)
@@ -201,11 +200,9 @@ func oldRecords(t *testing.T, db *sql.DB, n int) {
 	for _, q := range []string{
 		`INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why)
 			VALUES ('loft', 0, decode(repeat('00', 32), 'hex'), ` + strconv.Itoa(n) + `, decode(repeat('00', 32), 'hex'), 0, '', '')`,
-		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) SELECT 'loft', i, ` + at + `, 0,
-			'door' || i % 13, 'unlock', CASE WHEN i % 2 = 0 AND i % 20 <> 6 THEN 'sending' ELSE ` + outcome + ` END, '',
-			decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex') FROM ` + series,
-		`INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) SELECT site, seq, 'm' || seq % 500, '', '', '{}'
-			FROM doorkit_log`,
+		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash, member, actor, salt, detail)
+			SELECT 'loft', i, ` + at + `, 0, 'door' || i % 13, 'unlock', CASE WHEN i % 2 = 0 AND i % 20 <> 6 THEN 'sending' ELSE ` + outcome +
+			` END, '', decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 'm' || i % 500, '', '', '{}' FROM ` + series,
 		`INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq,
 			shared_with, doc) SELECT 'loft', 'm' || i % 500, 'r' || i, 'a' || i, '', 'door' || i % 13, 'unlock', ` + outcome + `, ` + at + `, ` +
 			at + `, ` + at + `, i, '', '{}' FROM ` + series + ` WHERE i % 4 = 1`,

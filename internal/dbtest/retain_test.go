@@ -31,11 +31,9 @@ func longLog(t *testing.T, d Database, site string, n int) {
 	for i := range n {
 		row := head.Append(site, logEntry("ada", storage.Denied, time.Duration(i)*time.Second))
 		head = row.Head()
-		exec("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) "+
-			"VALUES ($1, $2, $3, 0, $4, $5, $6, '', $7, $8)",
-			site, int64(row.Seq), row.At.UnixMicro(), row.Door, row.Action, string(row.Outcome), row.Commitment[:], row.Hash[:])
-		exec("INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ($1, $2, 'ada', '', $3, $4)", site,
-			int64(row.Seq), row.Salt, row.Detail)
+		exec("INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash, member, actor, salt, detail) "+
+			"VALUES ($1, $2, $3, 0, $4, $5, $6, '', $7, $8, 'ada', '', $9, $10)", site, int64(row.Seq), row.At.UnixMicro(), row.Door,
+			row.Action, string(row.Outcome), row.Commitment[:], row.Hash[:], row.Salt, []byte(row.Detail))
 	}
 	exec("UPDATE doorkit_chains SET head_seq = $2, head_hash = $3 WHERE site = $1", site, int64(head.Seq), head.Hash[:])
 	must(t, tx.Commit())

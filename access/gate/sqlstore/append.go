@@ -44,11 +44,7 @@ func newCommit(ctx context.Context, site string, g guard, e storage.LogEntry) *c
 	c.add("SELECT seq, hash FROM doorkit_advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", []any{
 		site, strconv.FormatInt(wait.Milliseconds(), 10) + "ms", g.key.Member, g.key.RequestID, g.known, asInt(g.switched),
 		door, action, from, until, first, second, third})
-	row := storage.LogRow{LogEntry: e}
-	c.add(logRows.insertNext(site, row))
-	if len(e.Salt) > 0 || len(e.Detail) > 0 {
-		c.add(logDetails.insertNext(site, row))
-	}
+	c.add(logRows.insertNext(site, storage.LogRow{LogEntry: e}))
 	return c
 }
 

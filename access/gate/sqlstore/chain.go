@@ -59,9 +59,6 @@ func (c *chain) append(b *batch, e storage.LogEntry) uint64 {
 	row := c.head.Append(c.site, e)
 	c.head = row.Head()
 	b.add(logRows.insert(c.site, row))
-	if len(e.Salt) > 0 || len(e.Detail) > 0 {
-		b.add(logDetails.insert(c.site, row))
-	}
 	b.add("UPDATE doorkit_chains SET head_seq = $2, head_hash = $3 WHERE site = $1", []any{c.site, int64(row.Seq), row.Hash[:]})
 	return row.Seq
 }

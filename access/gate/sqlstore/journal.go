@@ -13,6 +13,9 @@ import (
 
 const byKey = "site = $1 AND member = $2 AND request_id = $3"
 
+// notAccepted is the condition of the journal's index by outcome.
+const notAccepted = "outcome <> 'accepted'"
+
 // Lookup implements storage.Journal.
 func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (m storage.LookupResult, err error) {
 	end, err := s.reading(ctx)
@@ -278,6 +281,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.JournalEntry, error) {
 	var f filter
 	f.and("site = ? AND outcome = ?", q.Site, string(q.Outcome))
+	if q.Outcome != storage.Accepted {
+		f.and(notAccepted)
+	}
 	if !q.SendByBefore.IsZero() {
 		f.and("send_by < ?", micros(q.SendByBefore))
 	}

@@ -51,32 +51,25 @@ func (s *Store) numbers(ctx context.Context, q storage.LogQuery, from, until int
 }
 
 // rare is the condition of the index by outcome.
-const rare = "l.outcome IN ('denied', 'not_sent', 'refused', 'unconfirmed')"
+const rare = "outcome IN ('denied', 'not_sent', 'refused', 'unconfirmed')"
 
 func (s *Store) logPage(ctx context.Context, q storage.LogQuery, from, until int64, size int) ([]storage.LogRow, error) {
 	var f filter
-	f.and("l.site = ?", q.Site)
-	f.and("l.seq BETWEEN ? AND ?", from, until)
-	f.equal("l.door", q.Door)
-	f.equal("d.member", q.Member)
-	f.equal("l.outcome", string(q.Outcome))
+	f.and("site = ?", q.Site)
+	f.and("seq BETWEEN ? AND ?", from, until)
+	f.equal("door", q.Door)
+	f.equal("member", q.Member)
+	f.equal("outcome", string(q.Outcome))
 	if q.Outcome != "" && q.Outcome != storage.Sending && q.Outcome != storage.Accepted {
 		f.and(rare)
 	}
-	f.span("+l.at", q.From, q.Until) // the sign prevents a search by time, and with it a sort
-	order := "l.seq"
+	f.span("+at", q.From, q.Until) // the sign prevents a search by time, and with it a sort
+	order := "seq"
 	if q.Newest {
-		order = "l.seq DESC"
+		order = "seq DESC"
 	}
 	where, args := f.text(order, size)
-	rows, err := s.read.query(ctx, `SELECT l.site, l.seq, l.at, l.ref, l.door, l.action, l.outcome, l.reason, l.commitment, l.hash,
-		l.site, l.seq, COALESCE(d.member, ''), COALESCE(d.actor, ''), d.salt, d.detail
-		FROM doorkit_log l LEFT JOIN doorkit_log_details d ON d.site = l.site AND d.seq = l.seq WHERE `+where, args...)
-	return collect(rows, err, func(row scanner) (r storage.LogRow, err error) {
-		var site string
-		err = row.Scan(append(logRows.fields(&site, &r), logDetails.fields(&site, &r)...)...)
-		return r, err
-	})
+	return logRows.list(ctx, s.read, where, args...)
 }
 
 // Verified implements storage.DoorLog.

@@ -50,10 +50,9 @@ func (s *Store) Due(ctx context.Context, q storage.DueQuery) (due []string, err 
 func hasWork(w storage.Work) string {
 	switch w {
 	case storage.WorkRecover:
-		return "SELECT 1 FROM doorkit_journal j WHERE j.site = given.site AND j.outcome = 'sending' AND j.send_by < $2"
-	case storage.WorkPrune: // each outcome is a search in the index
-		return `SELECT 1 FROM doorkit_journal j WHERE j.site = given.site AND j.begun < $2
-			AND j.outcome IN ('', 'denied', 'not_sent', 'accepted', 'refused', 'unconfirmed')`
+		return "SELECT 1 FROM doorkit_journal WHERE site = given.site AND outcome = 'sending' AND send_by < $2 AND " + notAccepted
+	case storage.WorkPrune:
+		return "SELECT 1 FROM doorkit_journal WHERE site = given.site AND begun < $2 AND outcome <> 'sending'"
 	case storage.WorkHolds:
 		return "SELECT 1 FROM doorkit_holds h WHERE h.site = given.site"
 	case storage.WorkRetain: // the first row is at or after the base

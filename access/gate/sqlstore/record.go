@@ -22,15 +22,11 @@ var (
 		return []any{&e.Site, &e.Member, &e.RequestID, &e.AttemptID, &e.Fingerprint, &e.Door, (*string)(&e.Action), (*string)(&e.Outcome),
 			instant{&e.Begun}, instant{&e.SendBy}, instant{&e.Settled}, &e.Seq, &e.SharedWith, &e.Doc}
 	}}
-	logRows = record[storage.LogRow]{"doorkit_log", "site, seq, at, ref, door, action, outcome, reason, commitment, hash",
-		func(site *string, r *storage.LogRow) []any {
-			return []any{site, &r.Seq, instant{&r.At}, &r.Ref, &r.Door, &r.Action, (*string)(&r.Outcome), &r.Reason,
-				digest{&r.Commitment}, digest{&r.Hash}}
-		}}
-	logDetails = record[storage.LogRow]{"doorkit_log_details", "site, seq, member, actor, salt, detail",
-		func(site *string, r *storage.LogRow) []any {
-			return []any{site, &r.Seq, &r.Member, &r.Actor, &r.Salt, (*[]byte)(&r.Detail)}
-		}}
+	logRows = record[storage.LogRow]{"doorkit_log", "site, seq, at, ref, door, action, outcome, reason, commitment, hash, " +
+		"member, actor, salt, detail", func(site *string, r *storage.LogRow) []any {
+		return []any{site, &r.Seq, instant{&r.At}, &r.Ref, &r.Door, &r.Action, (*string)(&r.Outcome), &r.Reason,
+			digest{&r.Commitment}, digest{&r.Hash}, &r.Member, &r.Actor, &r.Salt, (*[]byte)(&r.Detail)}
+	}}
 	holds = record[storage.Hold]{"doorkit_holds", "site, door, member, request_id, since, uncertain",
 		func(site *string, h *storage.Hold) []any {
 			return []any{site, &h.Door, &h.Member, &h.RequestID, instant{&h.Since}, &h.Uncertain}

@@ -81,9 +81,7 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 	// The lower bound matters: until its next ANALYZE, PostgreSQL expects that what was
 	// removed is still there, and would read the whole table.
 	var b batch
-	for _, table := range []string{"doorkit_log_details", "doorkit_log"} {
-		b.add("DELETE FROM "+table+" WHERE site = $1 AND seq > $2 AND seq <= $3", []any{site, int64(base.Seq), int64(next.Seq)})
-	}
+	b.add("DELETE FROM doorkit_log WHERE site = $1 AND seq > $2 AND seq <= $3", []any{site, int64(base.Seq), int64(next.Seq)})
 	b.add("UPDATE doorkit_chains SET base_seq = $2, base_hash = $3 WHERE site = $1", []any{site, int64(next.Seq), next.Hash[:]})
 	return next, int(next.Seq - base.Seq), b.run(ctx, run)
 }
@@ -112,7 +110,7 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 			return erased, err
 		}
 		for i, q := range []string{
-			"DELETE FROM doorkit_log_details WHERE site = $1 AND (member = $2 OR actor = $2)",
+			eraseDetail + "(member = $2 OR actor = $2)",
 			"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
 			"UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2",
 		} {
@@ -132,14 +130,16 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 	return s.cleaned(ctx, erased, err)
 }
 
+const eraseDetail = "UPDATE doorkit_log SET member = '', actor = '', salt = NULL, detail = NULL WHERE site = $1 AND "
+
 // eraseNotes removes the details of rows about no door whose note contains the
 // person's id. They are few.
 func eraseNotes(ctx context.Context, run runner, site, person string) (n int, err error) {
-	list, err := logDetails.list(ctx, run, `site = $1 AND seq IN (SELECT seq FROM doorkit_log WHERE site = $1 AND door = '')`, site)
+	list, err := logRows.list(ctx, run, "site = $1 AND door = ''", site)
 	for _, r := range list {
 		if err == nil && r.Names(person) {
 			n++
-			_, err = run.exec(ctx, "DELETE FROM doorkit_log_details WHERE site = $1 AND seq = $2", site, int64(r.Seq))
+			_, err = run.exec(ctx, eraseDetail+"seq = $2", site, int64(r.Seq))
 		}
 	}
 	return n, err

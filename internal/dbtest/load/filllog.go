@@ -62,7 +62,7 @@ func (w *world) fillLog(ctx context.Context) error {
 // and returns the statements that do.
 func dropIndexes(ctx context.Context, conn *sql.Conn) (build []string, err error) {
 	rows, err := conn.QueryContext(ctx, `SELECT indexname, indexdef FROM pg_indexes WHERE indexname LIKE 'doorkit_%_by_%'
-		AND tablename IN ('doorkit_log', 'doorkit_log_details', 'doorkit_journal', 'doorkit_check_ins')`)
+		AND tablename IN ('doorkit_log', 'doorkit_journal', 'doorkit_check_ins')`)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ type filler struct {
 }
 
 // tables are rows to copy, by the name of the table.
-type tables struct{ log, details, journal, checkIns [][]any }
+type tables struct{ log, journal, checkIns [][]any }
 
 func (t *tables) copy(ctx context.Context, conn *pgx.Conn) error {
 	for _, c := range []struct {
@@ -97,8 +97,8 @@ func (t *tables) copy(ctx context.Context, conn *pgx.Conn) error {
 		columns []string
 		rows    [][]any
 	}{
-		{"doorkit_log", []string{"site", "seq", "at", "ref", "door", "action", "outcome", "reason", "commitment", "hash"}, t.log},
-		{"doorkit_log_details", []string{"site", "seq", "member", "actor", "salt", "detail"}, t.details},
+		{"doorkit_log", []string{"site", "seq", "at", "ref", "door", "action", "outcome", "reason", "commitment", "hash", "member", "actor",
+			"salt", "detail"}, t.log},
 		{"doorkit_journal", []string{"site", "member", "request_id", "attempt_id", "fingerprint", "door", "action", "outcome", "begun", "send_by",
 			"settled", "seq", "shared_with", "doc"}, t.journal},
 		{"doorkit_check_ins", []string{"site", "member", "visit", "door", "action", "request_id", "at", "day"}, t.checkIns},
@@ -119,10 +119,8 @@ func (f *filler) unlock(t *tables, i int, at time.Time) {
 	attempt := f.row(t, detail, member, storage.LogEntry{At: at, Outcome: gate.Sending})
 	settled := at.Add(time.Second)
 	f.row(t, detail, member, storage.LogEntry{At: settled, Outcome: gate.Accepted, Ref: attempt})
-	doc := fmt.Appendf(nil, `{"source":"digital_key","tapped_at":%[1]q,"allowed":true,"reason":"membership","relock_after":7000000000,`+
-		`"evidence":{"memberships":["m1"],"grants":[],"reservations":[]},"at":%[1]q,"relock_at":%[1]q,"link":{"site":"salto","gateway":"iq",`+
-		`"lock":"lock-%[2]s","name":""},"zone":"Europe/Berlin","check_in":{"member":%[3]q,"key":"unlock/%[4]s","door":"front","action":"unlock",`+
-		`"request_id":"%[4]s","at":%[1]q,"day":"%[5]s"}}`, tapped, site, member, request, tapped[:10])
+	doc := fmt.Appendf(nil, `{"allowed":true,"reason":"membership","relock_after":7000000000,"visit":"unlock/%s","day":%q,"lock":"lock-%s"}`,
+		request, tapped[:10], site)
 	t.journal = append(t.journal, []any{site, member, request, fmt.Sprintf("A%025d", i), "adc62b07c1ae52d55a218f56e53e6b33", "front", "unlock",
 		"accepted", at.UnixMicro(), at.Add(gate.SendWithin).UnixMicro(), settled.UnixMicro(), int64(attempt), "", doc})
 	t.checkIns = append(t.checkIns, []any{site, member, "unlock/" + request, "front", "unlock", request, settled.UnixMicro(), tapped[:10]})
@@ -136,7 +134,6 @@ func (f *filler) row(t *tables, detail []byte, member string, e storage.LogEntry
 	r := f.head.Append(siteName(0), e)
 	f.head = r.Head()
 	t.log = append(t.log, []any{siteName(0), int64(r.Seq), r.At.UnixMicro(), int64(r.Ref), r.Door, r.Action, string(r.Outcome), r.Reason,
-		r.Commitment[:], r.Hash[:]})
-	t.details = append(t.details, []any{siteName(0), int64(r.Seq), member, "", e.Salt, detail})
+		r.Commitment[:], r.Hash[:], member, "", e.Salt, detail})
 	return r.Seq
 }

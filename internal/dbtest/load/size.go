@@ -59,7 +59,7 @@ type sizes struct {
 func (w *world) sizes(ctx context.Context) (z sizes, err error) {
 	rows, err := w.db.QueryContext(ctx, `SELECT c.relname, CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE pg_relation_size(c.oid) END
 		FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_class t ON t.oid = COALESCE(i.indrelid, c.oid)
-		WHERE t.relname IN ('doorkit_journal', 'doorkit_log', 'doorkit_log_details', 'doorkit_check_ins')
+		WHERE t.relname IN ('doorkit_journal', 'doorkit_log', 'doorkit_check_ins')
 		ORDER BY t.relname, c.relkind DESC, c.relname`)
 	if err != nil {
 		return z, err

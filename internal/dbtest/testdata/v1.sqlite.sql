@@ -119,8 +119,10 @@ CREATE TABLE doorkit_journal (
 	doc BLOB NOT NULL,
 	PRIMARY KEY (site, member, request_id)
 ) STRICT;
-CREATE INDEX doorkit_journal_by_door ON doorkit_journal (site, door, begun);
-CREATE INDEX doorkit_journal_by_outcome ON doorkit_journal (site, outcome, begun);
+CREATE INDEX doorkit_journal_by_time ON doorkit_journal (site, begun, door);
+-- A query has to repeat the condition.
+CREATE INDEX doorkit_journal_by_outcome ON doorkit_journal (site, outcome, begun) WHERE outcome <> 'accepted';
+-- Erasing a person empties member and actor and sets salt and detail to NULL. Nothing else changes.
 CREATE TABLE doorkit_log (
 	site TEXT NOT NULL,
 	seq INTEGER NOT NULL,
@@ -132,21 +134,16 @@ CREATE TABLE doorkit_log (
 	reason TEXT NOT NULL,
 	commitment BLOB NOT NULL,
 	hash BLOB NOT NULL,
+	member TEXT NOT NULL,
+	actor TEXT NOT NULL,
+	salt BLOB,
+	detail BLOB,
 	PRIMARY KEY (site, seq)
 ) STRICT;
 CREATE INDEX doorkit_log_by_door ON doorkit_log (site, door, seq);
 CREATE INDEX doorkit_log_by_time ON doorkit_log (site, at);
-CREATE TABLE doorkit_log_details (
-	site TEXT NOT NULL,
-	seq INTEGER NOT NULL,
-	member TEXT NOT NULL,
-	actor TEXT NOT NULL,
-	salt BLOB NOT NULL,
-	detail BLOB NOT NULL,
-	PRIMARY KEY (site, seq)
-) STRICT;
-CREATE INDEX doorkit_log_details_by_member ON doorkit_log_details (site, member, seq);
-CREATE INDEX doorkit_log_details_by_actor ON doorkit_log_details (site, actor) WHERE actor <> '';
+CREATE INDEX doorkit_log_by_member ON doorkit_log (site, member, seq);
+CREATE INDEX doorkit_log_by_actor ON doorkit_log (site, actor) WHERE actor <> '';
 CREATE TABLE doorkit_check_ins (
 	site TEXT NOT NULL,
 	member TEXT NOT NULL,
@@ -203,21 +200,18 @@ INSERT INTO doorkit_sites (site, id, version, doc, common) VALUES ('loft', 'loft
 INSERT INTO doorkit_membership_types (site, id, pos, doc) VALUES ('loft', 'resident', 0, '{"id":"resident","doors":[{"door":"front","hours":"always"},{"door":"lab","hours":"always"}]}');
 INSERT INTO doorkit_resources (site, id, pos, doc) VALUES ('loft', 'meeting', 0, '{"id":"meeting","doors":["front"],"before":"5m0s"}');
 INSERT INTO doorkit_resource_doors (site, door, resource) VALUES ('loft', 'front', 'meeting');
-INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'front', 4227929317550927, '{"id":"front","name":"front","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-front","name":"front","linked_at":"2026-05-04T12:00:00.123456Z"},"version":4227929317550927}', 'salto', 'lock-front');
-INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'lab', 3391317335119722, '{"id":"lab","name":"lab","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-lab","name":"lab","linked_at":"2026-05-04T12:00:00.123456Z"},"version":3391317335119722}', 'salto', 'lock-lab');
-INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'ada', 308908799468906, '{"id":"ada","memberships":[{"id":"m1","type":"resident"}],"version":308908799468906}');
-INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'bob', 1435469823230020, '{"id":"bob","memberships":[{"id":"m1","type":"resident"}],"version":1435469823230020}');
-INSERT INTO doorkit_grants (site, id, version, doc, member, door) VALUES ('loft', 'g1', 2880035703980364, '{"id":"g1","member":"ada","door":"lab","hours":[{"days":["mon"],"from":"08:00","to":"18:00"}],"until":"2026-05-04T12:00:00.123456Z","during_closures":true,"version":2880035703980364}', 'ada', 'lab');
-INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective) VALUES ('loft', 'r1', 2359484422694588, '{"id":"r1","resource":"meeting","member":"ada","start":"2026-05-04T12:00:00.123456Z","end":"2026-05-04T13:00:00.123456Z","guests":["bob"],"version":2359484422694588}', 'ada', 'meeting', '', 1777896000123456, 1777899600123456);
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'front', 1547599166903517, '{"id":"front","name":"front","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-front","name":"front","linked_at":"2026-05-04T12:00:00.123456Z"},"version":1547599166903517}', 'salto', 'lock-front');
+INSERT INTO doorkit_doors (site, id, version, doc, link_site, link_lock) VALUES ('loft', 'lab', 2066480999162952, '{"id":"lab","name":"lab","access_type":"access_and_office_mode","link":{"site":"salto","gateway":"iq","lock":"lock-lab","name":"lab","linked_at":"2026-05-04T12:00:00.123456Z"},"version":2066480999162952}', 'salto', 'lock-lab');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'ada', 1962192001361068, '{"id":"ada","memberships":[{"id":"m1","type":"resident"}],"version":1962192001361068}');
+INSERT INTO doorkit_members (site, id, version, doc) VALUES ('loft', 'bob', 3263762775313488, '{"id":"bob","memberships":[{"id":"m1","type":"resident"}],"version":3263762775313488}');
+INSERT INTO doorkit_grants (site, id, version, doc, member, door) VALUES ('loft', 'g1', 299868155040308, '{"id":"g1","member":"ada","door":"lab","hours":[{"days":["mon"],"from":"08:00","to":"18:00"}],"until":"2026-05-04T12:00:00.123456Z","during_closures":true,"version":299868155040308}', 'ada', 'lab');
+INSERT INTO doorkit_reservations (site, id, version, doc, member, resource, status, starts, effective) VALUES ('loft', 'r1', 395371668962813, '{"id":"r1","resource":"meeting","member":"ada","start":"2026-05-04T12:00:00.123456Z","end":"2026-05-04T13:00:00.123456Z","guests":["bob"],"version":395371668962813}', 'ada', 'meeting', '', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ('loft', 'r1', 'bob', 'meeting', 1777896000123456, 1777899600123456);
 INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why, switch_at) VALUES ('loft', 0, X'0000000000000000000000000000000000000000000000000000000000000000', 2, X'c874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4', 0, '', '', NULL);
 INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq, shared_with, doc) VALUES ('loft', 'ada', 'request-00000001', 'attempt-request-00000001', 'f', 'front', 'unlock', 'accepted', 1777896000123456, 1777896010123456, 1777896000123456, 1, '', X'7b7d');
-INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ('loft', 1, 1777896000123456, 0, 'front', 'unlock', 'sending', '', X'55e5767fc3880fc80b2dedb2cc4d14605db38280a74c50de5111bcecb885d30d', X'3a7fd637800b6c4b77c70c1c0eacb6a27b3052f36f6b38776833bd7be1f29fe5');
-INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash) VALUES ('loft', 2, 1777896000123456, 0, 'front', 'unlock', 'accepted', '', X'55e5767fc3880fc80b2dedb2cc4d14605db38280a74c50de5111bcecb885d30d', X'c874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4');
-INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ('loft', 1, 'ada', '', X'00000000000000000000000000000000', X'7b226d656d626572223a22616461227d');
-INSERT INTO doorkit_log_details (site, seq, member, actor, salt, detail) VALUES ('loft', 2, 'ada', '', X'00000000000000000000000000000000', X'7b226d656d626572223a22616461227d');
+INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash, member, actor, salt, detail) VALUES ('loft', 1, 1777896000123456, 0, 'front', 'unlock', 'sending', '', X'55e5767fc3880fc80b2dedb2cc4d14605db38280a74c50de5111bcecb885d30d', X'3a7fd637800b6c4b77c70c1c0eacb6a27b3052f36f6b38776833bd7be1f29fe5', 'ada', '', X'00000000000000000000000000000000', X'7b226d656d626572223a22616461227d');
+INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash, member, actor, salt, detail) VALUES ('loft', 2, 1777896000123456, 0, 'front', 'unlock', 'accepted', '', X'55e5767fc3880fc80b2dedb2cc4d14605db38280a74c50de5111bcecb885d30d', X'c874261867efa413f9c47e059eb00a2412989570645ce708129903fa7a6163f4', 'ada', '', X'00000000000000000000000000000000', X'7b226d656d626572223a22616461227d');
 INSERT INTO doorkit_check_ins (site, member, visit, door, action, request_id, at, day) VALUES ('loft', 'ada', 'day/2026-05-04', 'front', 'unlock', '', 1777896000123456, '2026-05-04');
 INSERT INTO doorkit_holds (site, door, member, request_id, since, uncertain) VALUES ('loft', 'lab', 'ada', '', 1777896000123456, 0);
 INSERT INTO doorkit_vendor_log (site, id, lock_id, at, what, detail, opened_by, user_id, raw) VALUES ('loft', 'e1', 'lock-front', 1777896000123456, 'lock_opened', '', '', '', X'');
 INSERT INTO doorkit_cursors (site, place) VALUES ('loft', 'cursor-1');
-INSERT INTO doorkit_documents (name, doc, holder, held_until) VALUES ('saltoks/k', X'7365616c6564', '', 0);

@@ -135,10 +135,12 @@ CREATE TABLE doorkit_journal (
 	PRIMARY KEY (site, member, request_id)
 ) STRICT;
 
-CREATE INDEX doorkit_journal_by_door ON doorkit_journal (site, door, begun);
+CREATE INDEX doorkit_journal_by_time ON doorkit_journal (site, begun, door);
 
-CREATE INDEX doorkit_journal_by_outcome ON doorkit_journal (site, outcome, begun);
+-- A query has to repeat the condition.
+CREATE INDEX doorkit_journal_by_outcome ON doorkit_journal (site, outcome, begun) WHERE outcome <> 'accepted';
 
+-- Erasing a person empties member and actor and sets salt and detail to NULL. Nothing else changes.
 CREATE TABLE doorkit_log (
 	site TEXT NOT NULL,
 	seq INTEGER NOT NULL,
@@ -150,6 +152,10 @@ CREATE TABLE doorkit_log (
 	reason TEXT NOT NULL,
 	commitment BLOB NOT NULL,
 	hash BLOB NOT NULL,
+	member TEXT NOT NULL,
+	actor TEXT NOT NULL,
+	salt BLOB,
+	detail BLOB,
 	PRIMARY KEY (site, seq)
 ) STRICT;
 
@@ -157,19 +163,9 @@ CREATE INDEX doorkit_log_by_door ON doorkit_log (site, door, seq);
 
 CREATE INDEX doorkit_log_by_time ON doorkit_log (site, at);
 
-CREATE TABLE doorkit_log_details (
-	site TEXT NOT NULL,
-	seq INTEGER NOT NULL,
-	member TEXT NOT NULL,
-	actor TEXT NOT NULL,
-	salt BLOB NOT NULL,
-	detail BLOB NOT NULL,
-	PRIMARY KEY (site, seq)
-) STRICT;
+CREATE INDEX doorkit_log_by_member ON doorkit_log (site, member, seq);
 
-CREATE INDEX doorkit_log_details_by_member ON doorkit_log_details (site, member, seq);
-
-CREATE INDEX doorkit_log_details_by_actor ON doorkit_log_details (site, actor) WHERE actor <> '';
+CREATE INDEX doorkit_log_by_actor ON doorkit_log (site, actor) WHERE actor <> '';
 
 CREATE TABLE doorkit_check_ins (
 	site TEXT NOT NULL,
