@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/doorkit/doorkit/access/gate"
 )
 
@@ -76,6 +78,11 @@ func TestIdenticalTapsShare(t *testing.T) {
 		again := b.unlock(second)
 		if again.Outcome != gate.Accepted || !again.Shared {
 			t.Fatalf("again: %+v", again)
+		}
+		for _, c := range []*gate.CheckIn{r2.CheckIn, read.CheckIn, again.CheckIn} {
+			if diff := cmp.Diff(r1.CheckIn, c); diff != "" || c.RequestID != first.RequestID {
+				t.Errorf("the check-in of the shared command (-want +got):\n%s", diff)
+			}
 		}
 		// Two seconds after the first one it is a new command.
 		third := b.tap("ada", "front")

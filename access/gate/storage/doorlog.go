@@ -9,9 +9,8 @@ import (
 )
 
 // DoorLog reads the door log and removes its oldest rows. Journal, Holds and
-// KillSwitches write rows. On SQL use two tables: rows (site, seq, at, ref, door,
-// action, outcome, reason, commitment, hash), and details (site, seq, member, actor,
-// salt, detail), which can be erased.
+// KillSwitches write rows. Only Erase changes them: it empties Member, Actor, Salt and
+// Detail.
 type DoorLog interface {
 	// Rows yields the selected rows in order of Seq. See Pages.
 	Rows(ctx context.Context, q LogQuery) iter.Seq2[LogRow, error]
@@ -61,7 +60,7 @@ type LogEntry struct {
 	Salt       []byte          `json:"salt,omitempty"`   // SaltSize random bytes
 	Detail     json.RawMessage `json:"detail,omitempty"` // JSON object of a gate.LogDetail, up to 64 KiB; several entries may share it
 	// Member and Actor are the persons whose erasure removes the detail, which names
-	// them too. They are stored with the detail, not with the row.
+	// them too. They are no part of the hash.
 	Member string `json:"member,omitempty"`
 	Actor  string `json:"actor,omitempty"`
 }
