@@ -3,6 +3,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"flag"
@@ -318,10 +319,11 @@ func (s *soak) visit(ctx context.Context, v visit) {
 func (s *soak) restart() {
 	s.close()
 	synctest.Wait()
-	s.goroutines = append(s.goroutines, runtime.NumGoroutine())
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)] // NumGoroutine also counts those that are just ending
+	s.goroutines = append(s.goroutines, bytes.Count(stacks, []byte("\ngoroutine "))+1)
 	if n := len(s.goroutines); s.goroutines[n-1] > s.goroutines[0]+10 && s.stacks == "" {
-		stacks := make([]byte, 1<<20)
-		s.stacks = string(stacks[:runtime.Stack(stacks, true)])
+		s.stacks = string(stacks)
 	}
 	s.open()
 	s.ledger.mu.Lock()
