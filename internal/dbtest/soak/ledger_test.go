@@ -97,6 +97,10 @@ type injection struct {
 	at, until time.Time
 }
 
+func (i injection) String() string {
+	return fmt.Sprintf("%s at %q from %s until %s", i.kind, i.site, i.at.Format(time.DateTime), i.until.Format(time.DateTime))
+}
+
 func (l *ledger) inject(kind, site string, at, until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -232,7 +236,7 @@ func (w watched) completed(e gate.Event) {
 	case took <= time.Second && u.live:
 		how = "by the stream"
 	case u.live && took > soon && w.restarted.Before(u.since) && !w.streamFailed(u.since):
-		w.breach("site %s: request %s was settled %s after its answer was lost at %s, although the stream was open: %+v",
+		w.breach("site %s: request %s was settled %s after its answer was lost at %s, although the stream was open: %v",
 			e.Site, r.RequestID, took, u.since, w.recent(e.Site, u.since))
 	}
 	w.settled[how]++
