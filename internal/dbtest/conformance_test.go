@@ -51,7 +51,8 @@ func TestDeferredWriterWaits(t *testing.T) {
 	_, other := d.Store(t)
 	d.DSN = strings.Replace(d.DSN, "_txlock=immediate", "_txlock=deferred", 1)
 	s, _ := d.Store(t)
-	door := storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}, Link: storage.Link{Site: "S", Gateway: "IQ", Lock: "L"}}
+	door := storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}
+	door.Link = storage.Link{Site: "S", Gateway: "IQ", Lock: "L"} // a write of a linked door reads first
 	tx, err := other.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
