@@ -3,6 +3,7 @@
 package dbtest
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,4 +29,20 @@ func TestLeaseAfterClockSetBack(t *testing.T) {
 			t.Error("the lease of the future was not over")
 		}
 	})
+}
+
+// TestLeaseLostRace: a server whose default isolation is above "read committed" refuses
+// the slower one of two, which does not hold the lease then.
+func TestLeaseLostRace(t *testing.T) {
+	d := SQLite(t)
+	d.Store(t) // migrates
+	s := hooked(t, d, func(step Step) error {
+		if step.What == "query" && strings.Contains(step.Text, "INSERT INTO doorkit_leases") {
+			return stateError("40001")
+		}
+		return nil
+	})
+	if held, err := s.AcquireLease(t.Context(), "loft", "recover", "a", time.Minute); held || err != nil {
+		t.Errorf("held %t, %v", held, err)
+	}
 }

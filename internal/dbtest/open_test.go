@@ -146,6 +146,43 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	insecure := Database{sqlstore.SQLite, strings.Replace(file.DSN, "secure_delete(1)", "secure_delete(0)", 1)}
 	refused(open(insecure, nil, lite), "secure_delete is 0, must be on")
+	for setting, wrong := range map[string]string{"busy_timeout(4000)": "busy_timeout(0)", "foreign_keys(1)": "foreign_keys(0)"} {
+		bad := Database{sqlstore.SQLite, strings.Replace(file.DSN, setting, wrong, 1)}
+		name, _, _ := strings.Cut(setting, "(")
+		refused(open(bad, nil, volatile), name+" is 0, must be") // volatile is about commits only
+	}
 	fast := Database{sqlstore.SQLite, strings.Replace(file.DSN, "secure_delete(1)", "secure_delete(fast)", 1)}
 	refused(open(fast, nil, lite), "secure_delete is 2, must be on")
+}
+
+// stateError is an error of a server.
+type stateError string
+
+func (e stateError) Error() string    { return "SQLSTATE " + string(e) }
+func (e stateError) SQLState() string { return string(e) }
+
+// TestPoolerIsRecognized by each error of a prepared statement that is on another
+// server connection, outside of a transaction and while another connection has one.
+func TestPoolerIsRecognized(t *testing.T) {
+	d := PostgreSQL(t)
+	for at := 1; at <= 2; at++ {
+		for state, known := range map[stateError]bool{"26000": true, "42P05": true, "57P01": false} {
+			n := 0
+			db, err := d.OpenHooked(func(step Step) error {
+				if !step.Done && strings.Contains(step.Text, "pg_backend_pid") {
+					if n++; n == at {
+						return state
+					}
+				}
+				return nil
+			})
+			must(t, err)
+			_, err = sqlstore.Open(t.Context(), sqlstore.Config{DB: db, Dialect: d.Dialect})
+			must(t, db.Close())
+			if e, ok := errors.AsType[*sqlstore.SettingError](err); ok != known || known && !strings.Contains(e.Error(), "transaction pooler") ||
+				!known && !errors.Is(err, state) {
+				t.Errorf("statement %d, %v: got %v", at, state, err)
+			}
+		}
+	}
 }

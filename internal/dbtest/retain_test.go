@@ -4,7 +4,10 @@ package dbtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -146,5 +149,107 @@ func TestBrokenWhileRetaining(t *testing.T) {
 		if err != nil || base.Seq != long {
 			t.Fatalf("after step %d: up to row %d, %v", at, base.Seq, err)
 		}
+	}
+}
+
+// TestRetainInPieces removes at most 250 rows in a commit, and appends one row about all.
+func TestRetainInPieces(t *testing.T) {
+	d := SQLite(t)
+	plain, _ := d.Store(t)
+	var during []uint64 // the base after each commit
+	var site string
+	store := hooked(t, d, func(step Step) error {
+		if step.Done && step.What == "commit" {
+			base, _, err := plain.Ends(t.Context(), site)
+			must(t, err)
+			during = append(during, base.Seq)
+		}
+		return nil
+	})
+	for old, want := range map[int][]uint64{0: nil, 1: {1}, 249: {249}, 250: {250}, 251: {250, 251}, 501: {250, 500, 501}} {
+		site, during = fmt.Sprint("site-", old), nil
+		longLog(t, d, site, old+1)
+		e := logEntry("", "", time.Hour)
+		base, n, err := store.Retain(t.Context(), site, noon.Add(time.Duration(old)*time.Second), e)
+		if err != nil || n != old || base.Seq != uint64(old) || !slices.Equal(during, want) {
+			t.Errorf("of %d rows %d went, up to %d, in commits up to %d, want %d: %v", old, n, base.Seq, during, want, err)
+		}
+		again, n, err := store.Retain(t.Context(), site, noon.Add(time.Duration(old)*time.Second), e)
+		if err != nil || n != 0 || again != base {
+			t.Errorf("again: %d went, up to %d, %v", n, again.Seq, err)
+		}
+		v, err := storage.Verify(t.Context(), plain, site, storage.Head{}, storage.Head{})
+		if err != nil || v.Rows != 1+min(old, 1) { // the one that is kept and the one about the others
+			t.Errorf("%d old rows: %+v, %v", old, v, err)
+		}
+	}
+}
+
+// TestRetainInterrupted between two commits, or in the second, reports what the first
+// removed; the next call continues.
+func TestRetainInterrupted(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, text string // the step, after the first commit if text is empty
+		first      int
+	}{
+		"in the first commit": {"query", "SELECT hash FROM doorkit_log", 0}, "in the second": {"begin", "", 250}, "between": {"prepare", "", 250},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := SQLite(t)
+			plain, _ := d.Store(t)
+			longLog(t, d, "loft", 300)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			commits := 0
+			store := hooked(t, d, func(step Step) error {
+				if step.Done && step.What == "commit" {
+					commits++
+				}
+				if step.Done || step.What != c.from || c.text == "" && commits == 0 || !strings.Contains(step.Text, c.text) {
+					return nil
+				}
+				if c.from == "prepare" {
+					cancel() // what is prepared after a commit may fail, and then a pause begins
+					return nil
+				}
+				return errInjected
+			})
+			_, n, err := store.Retain(ctx, "loft", noon.Add(time.Hour), logEntry("", "", time.Hour))
+			if e, ok := errors.AsType[*sqlstore.Error](err); !ok || e.Op != "Retain" || n != c.first {
+				t.Errorf("%d rows went, want %d: %v", n, c.first, err)
+			}
+			base, n, err := plain.Retain(t.Context(), "loft", noon.Add(time.Hour), logEntry("", "", time.Hour))
+			if err != nil || n != 300-c.first || base.Seq != 300 {
+				t.Errorf("later %d rows went, up to %d, %v", n, base.Seq, err)
+			}
+			_, err = storage.Verify(t.Context(), plain, "loft", storage.Head{}, storage.Head{})
+			must(t, err)
+		})
+	}
+}
+
+// TestRetainTwice: a call that finds that another one has removed the rows returns the
+// same base, and appends nothing.
+func TestRetainTwice(t *testing.T) {
+	d := SQLite(t)
+	plain, _ := d.Store(t)
+	longLog(t, d, "loft", 5)
+	retain := func(s *sqlstore.Store) (storage.Head, int) {
+		t.Helper()
+		base, n, err := s.Retain(t.Context(), "loft", noon.Add(3*time.Second), logEntry("", "", time.Hour))
+		must(t, err)
+		return base, n
+	}
+	var once sync.Once
+	var first storage.Head
+	store := hooked(t, d, func(step Step) error {
+		if step.What == "begin" && !step.Done {
+			once.Do(func() { first, _ = retain(plain) })
+		}
+		return nil
+	})
+	base, n := retain(store)
+	if _, head, err := plain.Ends(t.Context(), "loft"); err != nil || n != 0 || base != first || base.Seq != 3 || head.Seq != 6 {
+		t.Errorf("%d rows went, up to %d, and before up to %d; the log ends with %d, %v", n, base.Seq, first.Seq, head.Seq, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
@@ -28,7 +29,7 @@ func TestKinds(t *testing.T) {
 		{errors.New("database disk image is malformed (11)"), Damaged}, {errors.New("unable to open database file (14)"), NoFile},
 		{errors.New("SQL logic error: no such table: doorkit_doors (1)"), Missing},
 		{errors.New("attempt to write a readonly database"), ReadOnly},
-		{errors.New("EOF"), Unreachable},
+		{errors.New("EOF"), Unreachable}, {storage.ErrBusy, Busy},
 	} {
 		err := fail(t.Context(), "Begin", fmt.Errorf("wrapped: %w", c.err))
 		e, ok := errors.AsType[*Error](err)
@@ -38,6 +39,21 @@ func TestKinds(t *testing.T) {
 		i := slices.IndexFunc(kinds, func(k kindInfo) bool { return k.kind == c.want })
 		if i < 0 || !strings.Contains(err.Error(), kinds[i].text) {
 			t.Errorf("the text does not name the kind: %v", err)
+		}
+	}
+}
+
+// An error of a row keeps its kind, whatever the method.
+func TestUnreadableIsNamed(t *testing.T) {
+	for what, err := range map[string]error{
+		"no JSON":    readDoc([]byte("no JSON"), new(int)),
+		"a text":     instant{new(time.Time)}.Scan("yesterday"),
+		"a number":   digest{new(storage.Digest)}.Scan(int64(1)),
+		"five bytes": digest{new(storage.Digest)}.Scan([]byte("12345")),
+	} {
+		err = fail(t.Context(), "Member", err)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Unreadable || !strings.Contains(err.Error(), "a row is unreadable") {
+			t.Errorf("%s: got %v", what, err)
 		}
 	}
 }
@@ -80,6 +96,16 @@ func TestOpenRequiresADialect(t *testing.T) {
 
 func TestStatementsOfEitherDialect(t *testing.T) {
 	const text = "SELECT {clock}, {null int} FROM t WHERE a = $1 AND b = $12"
+	const other = "SELECT {null int} FROM {each (}t WHERE {unindexed}a < 1{) by starts}, {each (}t{) by effective}"
+	for d, want := range map[Dialect]string{
+		SQLite: "SELECT NULL FROM t WHERE +a < 1, t",
+		PostgreSQL: "SELECT CAST(NULL AS BIGINT) FROM LATERAL (SELECT n.* FROM t WHERE a < 1 ORDER BY n.starts OFFSET 0) n, " +
+			"LATERAL (SELECT n.* FROM t ORDER BY n.effective OFFSET 0) n",
+	} {
+		if got := d.sql(other); got != want {
+			t.Errorf("%s: %s", d, got)
+		}
+	}
 	if got := SQLite.sql(text); strings.ContainsAny(got, "{$") || !strings.HasSuffix(got, "a = ?1 AND b = ?12") {
 		t.Errorf("SQLite: %s", got)
 	}

@@ -83,7 +83,7 @@ func migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 	}
 	have, err = version(ctx, run)
 	switch {
-	case err != nil || have == d.latest():
+	case err != nil:
 		return err
 	case have > d.latest():
 		return &VersionError{have, d.latest()}

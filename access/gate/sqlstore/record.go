@@ -112,7 +112,7 @@ func (i instant) Scan(v any) error {
 	case int64:
 		*i.t = time.UnixMicro(v).UTC()
 	default:
-		return fmt.Errorf("an instant is a %T", v)
+		return &Error{"read", Unreadable, fmt.Errorf("an instant is a %T", v)}
 	}
 	return nil
 }

@@ -25,16 +25,16 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 		})
 	}
 	if err != nil {
-		return base, removed, err
+		return storage.Head{}, removed, err // base may be that of a commit that failed
 	}
 	// Clean what an Erase could not clean because others were reading.
 	_, err = s.clean(ctx)
 	return base, removed, fail(ctx, "Retain", err)
 }
 
-// oldRows returns the base of the log and the last of the rows to remove. The log only
-// grows, so what is read here without a lock stays valid. The sign prevents a search by
-// time, which would read all rows that are kept.
+// oldRows returns the base of the log and the last of the rows to remove, which is zero if
+// there are none. The log only grows, so what is read here without a lock stays valid. The
+// sign prevents a search by time, which would read all rows that are kept.
 func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (base, last storage.Head, err error) {
 	base, _, err = ends(ctx, s.read, site)
 	if err != nil {
@@ -43,10 +43,7 @@ func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (bas
 	err = s.read.row(ctx, `SELECT seq, hash FROM doorkit_log WHERE site = $1 AND seq > $2 AND seq < COALESCE((SELECT seq FROM doorkit_log
 			WHERE site = $1 AND seq > $2 AND +at >= $3 ORDER BY seq LIMIT 1), 9223372036854775807)
 		ORDER BY seq DESC LIMIT 1`, site, int64(base.Seq), before.UnixMicro()).Scan(&last.Seq, digest{&last.Hash})
-	if noRows(err) {
-		return base, base, nil
-	}
-	return base, last, err
+	return base, last, optional(err)
 }
 
 // retain removes the next rows up to last, and appends e to the chain unless appended

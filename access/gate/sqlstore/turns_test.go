@@ -86,3 +86,74 @@ func TestTurnsRefuse(t *testing.T) {
 		}
 	})
 }
+
+// Only a write that may be refused is given up when its turn comes late.
+func TestTurnsCloseToTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for u, want := range map[urgency]error{first: nil, usual: nil, refusable: storage.ErrBusy} {
+			var all turns
+			if err := all.take(t.Context(), "loft", 1, usual); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			time.AfterFunc(time.Second-margin/2, func() { all.give("loft", time.Second) })
+			if err := all.take(ctx, "loft", 1, u); !errors.Is(err, want) {
+				t.Errorf("urgency %d: got %v, want %v", u, err, want)
+			}
+			cancel()
+		}
+	})
+}
+
+// SQLite has one writer, whatever the site; on PostgreSQL a site waits for itself alone,
+// and a write that locks no chain for none.
+func TestEnter(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		dialect Dialect
+		site    string
+		want    error
+	}{
+		{SQLite, "", context.Canceled}, {SQLite, "loft", context.Canceled}, {SQLite, "annex", context.Canceled},
+		{PostgreSQL, "", nil}, {PostgreSQL, "loft", context.Canceled}, {PostgreSQL, "annex", nil},
+	} {
+		s := &Store{facts: facts{read: runner{dialect: c.dialect}}, slots: 1}
+		end, err := s.enter(t.Context(), "loft", usual)
+		if err != nil {
+			t.Fatal(err)
+		}
+		endOther, err := s.enter(ended, c.site, usual)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s, a write of loft runs, one of %q: got %v, want %v", c.dialect, c.site, err, c.want)
+		}
+		if err == nil {
+			endOther()
+		}
+		end()
+		if _, err := s.enter(ended, c.site, usual); err != nil {
+			t.Errorf("%s: the turn was not given back: %v", c.dialect, err)
+		}
+	}
+}
+
+// A read that waits for its place ends with its context, and its error names it.
+func TestReadsWaitForTheirPlace(t *testing.T) {
+	s := &Store{reads: make(chan struct{}, 1)}
+	end, err := s.reading(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for op, call := range map[string]func() error{
+		"Load":   func() error { _, err := s.Load(ctx, storage.FactsQuery{}); return err },
+		"Lookup": func() error { _, err := s.Lookup(ctx, storage.RequestKey{}, "front"); return err },
+		"Wait":   func() error { _, err := s.Wait(ctx, storage.RequestKey{}, storage.Sending); return err },
+	} {
+		if e, ok := errors.AsType[*Error](call()); !ok || e.Op != op || !errors.Is(e, context.Canceled) {
+			t.Errorf("%s: got %v", op, e)
+		}
+	}
+}
