@@ -163,6 +163,29 @@ func TestNotDurable(t *testing.T) {
 	})
 }
 
+// TestVolatile accepts what may lose commits, where that was asked for.
+func TestVolatile(t *testing.T) {
+	s, _ := fastStore(t, SQLite(t))
+	_, err := s.Note(t.Context(), "loft", logEntry("ada", storage.Denied, 0))
+	must(t, err)
+}
+
+// TestUnreadableFact reports a fact that someone edited, and decides nothing.
+func TestUnreadableFact(t *testing.T) {
+	s, db := SQLite(t).Store(t)
+	fillSite(t, s, "loft")
+	_, err := db.ExecContext(t.Context(), "UPDATE doorkit_members SET doc = 'no JSON'")
+	must(t, err)
+	_, one := s.Load(t.Context(), storage.FactsQuery{Site: "loft", Member: "ada", Door: "front", At: noon})
+	_, all := s.LoadAll(t.Context(), storage.FactsQuery{Site: "loft", Member: "ada", At: noon})
+	_, member := s.Member(t.Context(), "loft", "ada")
+	for _, err := range []error{one, all, member} {
+		if e, ok := errors.AsType[*sqlstore.Error](err); !ok || e.Kind != sqlstore.Unreadable {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 // TestPragmasAreNamed names every setting of an SQLite database that is wrong.
 func TestPragmasAreNamed(t *testing.T) {
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "plain.db"))

@@ -154,6 +154,41 @@ func TestMigrateIsWhole(t *testing.T) {
 	})
 }
 
+// TestMigrateInterrupted fails each step of a migration: the error is returned, and
+// there are no tables.
+func TestMigrateInterrupted(t *testing.T) {
+	d := SQLite(t)
+	steps, failAt := 0, 0
+	db, err := d.OpenHooked(func(step Step) error {
+		if step.Done || step.What == "rollback" {
+			return nil
+		}
+		if steps++; steps == failAt {
+			return errInjected
+		}
+		return nil
+	})
+	must(t, err)
+	defer db.Close()
+	for failAt = 1; ; failAt++ {
+		steps = 0
+		err := sqlstore.Migrate(t.Context(), db, d.Dialect)
+		if steps < failAt {
+			must(t, err)
+			break
+		}
+		if e, ok := errors.AsType[*sqlstore.Error](err); !ok || e.Op != "Migrate" || !errors.Is(err, errInjected) {
+			t.Fatalf("step %d: %v", failAt, err)
+		}
+		if v, err := sqlstore.Version(t.Context(), db, d.Dialect); err != nil || v != 0 {
+			t.Fatalf("step %d: version %d, %v", failAt, v, err)
+		}
+	}
+	if failAt < 20 {
+		t.Errorf("a migration has %d steps", failAt)
+	}
+}
+
 // TestMigrateFromEveryVersion loads each earlier version as it was, with rows in
 // its tables, brings it up to date and reads the rows.
 func TestMigrateFromEveryVersion(t *testing.T) {

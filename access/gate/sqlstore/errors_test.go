@@ -52,7 +52,8 @@ func TestUnreadableIsNamed(t *testing.T) {
 		"five bytes": digest{new(storage.Digest)}.Scan([]byte("12345")),
 	} {
 		err = fail(t.Context(), "Member", err)
-		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Unreadable || !strings.Contains(err.Error(), "a row is unreadable") {
+		if e, ok := errors.AsType[*Error](err); !ok || e.Op != "read" || e.Kind != Unreadable ||
+			!strings.Contains(err.Error(), "a row is unreadable") {
 			t.Errorf("%s: got %v", what, err)
 		}
 	}

@@ -101,6 +101,9 @@ func TestTurnsCloseToTheDeadline(t *testing.T) {
 				t.Errorf("urgency %d: got %v, want %v", u, err, want)
 			}
 			cancel()
+			if held := all.sites["loft"] != nil; held != (want == nil) {
+				t.Errorf("urgency %d: it has its turn: %t", u, held)
+			}
 		}
 	})
 }
