@@ -218,7 +218,7 @@ type entryDoc struct {
 	Visit       string                   `json:"visit,omitempty"` // the key of the check-in
 	Day         string                   `json:"day,omitempty"`   // its day
 	Actor       string                   `json:"actor,omitempty"`
-	Lock        string                   `json:"lock,omitempty"`
+	Lock        string                   `json:"lock,omitempty"` // without a Link
 	Source      Source                   `json:"source,omitempty"`
 	TappedAt    time.Time                `json:"tapped_at,omitzero"`
 	Link        Link                     `json:"link,omitzero"`
@@ -227,8 +227,8 @@ type entryDoc struct {
 	Zone        string                   `json:"zone,omitempty"` // for the day of a check-in that is proven later
 }
 
-// entryDoc returns what a receipt needs, and what is needed to settle the entry later: the
-// door log has it too, as long as the person is not erased.
+// entryDoc returns what a receipt needs, and what is needed to settle the entry later. What
+// it omits remains in the door log until the person is erased.
 func (d decided) entryDoc(r *Receipt) entryDoc {
 	doc := entryDoc{
 		Allowed: d.decision.Allowed, Reason: d.decision.Reason, ValidUntil: d.decision.ValidUntil, NextChange: d.decision.NextChange,
@@ -236,12 +236,11 @@ func (d decided) entryDoc(r *Receipt) entryDoc {
 	}
 	switch r.Outcome {
 	case Sending, Unconfirmed:
-		doc.Source, doc.TappedAt, doc.Link = d.tap.Source, d.tap.TappedAt, logged(d.link)
+		doc.Actor, doc.Source, doc.TappedAt, doc.Link = d.tap.Actor, d.tap.Source, d.tap.TappedAt, logged(d.link)
 		doc.Evidence, doc.Reservation = d.evidence, d.reservation
 		if d.loc != nil {
 			doc.Zone = d.loc.String()
 		}
-		fallthrough
 	case Accepted: // the entries of the lock system's log are compared with it
 		doc.Actor, doc.Lock = d.tap.Actor, d.link.Lock
 	}

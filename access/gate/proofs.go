@@ -80,10 +80,11 @@ func (g *Gate) sentBetween(ctx context.Context, since, before time.Time) (map[mo
 		}
 		for _, e := range list {
 			doc, err := readDoc(&e)
-			what := movement{doc.Lock, e.Action}
+			lock := cmp.Or(doc.Lock, doc.Link.Lock)
+			what := movement{lock, e.Action}
 			c := sentCommand{e, interval{e.Begun.Add(-entryBefore), e.SendBy.Add(entryAfter)}, doc.Actor}
 			switch {
-			case err != nil || doc.Lock == "":
+			case err != nil || lock == "":
 				what = movement{}
 			case o == Accepted:
 				c.until = cmp.Or(doc.At, e.Settled).Add(entryBefore) // the lock had moved when the answer came

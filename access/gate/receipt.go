@@ -30,7 +30,8 @@ type Receipt struct {
 	// lock itself; zero for anything else.
 	RelockAt time.Time `json:"relock_at,omitzero"`
 	// CheckIn is the check-in that this request counts toward, made by it or by an
-	// earlier request.
+	// earlier request. Its Key identifies it; in a Repeated receipt, its RequestID and At
+	// are those of this request, even if an earlier one made it.
 	CheckIn *CheckIn `json:"check_in,omitempty"`
 	// Recorded reports that the journal and the door log hold this outcome. When
 	// it is false, this Receipt is the only record: keep it.

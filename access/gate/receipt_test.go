@@ -52,7 +52,7 @@ func TestDocumentOfAnEntry(t *testing.T) {
 		gate.Accepted:    "allowed day lock reason relock_after revision visit",
 		gate.Refused:     "allowed cause reason relock_after revision",
 		gate.NotSent:     "allowed cause reason relock_after revision",
-		gate.Unconfirmed: "allowed cause evidence link lock reason relock_after revision source tapped_at zone",
+		gate.Unconfirmed: "allowed cause evidence link reason relock_after revision source tapped_at zone",
 		gate.Denied:      "reason revision",
 	} {
 		synctest.Test(t, func(t *testing.T) {

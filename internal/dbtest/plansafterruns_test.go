@@ -59,6 +59,12 @@ func TestPlansAfterRuns(t *testing.T) {
 		q.Site = site
 		return func() error { _, err := s.VendorEntries(ctx, q); return err }
 	}
+	due := func(w storage.Work) func() error {
+		return func() error {
+			_, err := s.Due(ctx, storage.DueQuery{Sites: []string{site}, Work: w, Before: noon})
+			return err
+		}
+	}
 	late, minutes := false, 0
 	retainMore := func() error {
 		minutes += 10
@@ -97,6 +103,17 @@ func TestPlansAfterRuns(t *testing.T) {
 		{"prune vendor: nothing", func() error { _, err := s.PruneVendor(ctx, site, noon); return err }, 600},
 		{"retain: nothing", func() error { _, _, err := s.Retain(ctx, site, noon, logEntry("", "", 0)); return err }, 600},
 		{"retain: ten minutes", retainMore, 1200},
+		{"due: recover", due(storage.WorkRecover), 600},
+		{"due: prune", due(storage.WorkPrune), 20},
+		{"due: holds", due(storage.WorkHolds), 600},
+		{"due: retain", due(storage.WorkRetain), 600},
+		{"due: verify", due(storage.WorkVerify), 600},
+		{"erase: a person without rows", func() error {
+			if _, err := s.Erase(ctx, site, "a stranger", noon); !errors.Is(err, storage.ErrNotFound) {
+				return fmt.Errorf("erased: %w", err)
+			}
+			return nil
+		}, 600},
 		{"a quarter of the log", rows(storage.LogQuery{From: middle, Until: middle.Add(time.Duration(long/4) * time.Minute), Limit: 50}),
 			600 + long/600},
 		{"a quarter of the log at a door",

@@ -152,6 +152,37 @@ func TestBrokenWhileRetaining(t *testing.T) {
 	}
 }
 
+// TestEraseLetsOthersIn erases a member of many rows and requires that others write before
+// it is done, and that what they write about the member is erased as well.
+func TestEraseLetsOthersIn(t *testing.T) {
+	Both(t, func(t *testing.T, d Database) {
+		s := newScene(t, d)
+		const long = 1200
+		longLog(t, d, "loft", long)
+		commits := 0
+		store := hooked(t, d, func(step Step) error {
+			if step.Done && step.What == "commit" {
+				if commits++; commits == 2 {
+					_, err := s.store.Note(t.Context(), "loft", logEntry("ada", storage.Denied, time.Hour))
+					must(t, err)
+				}
+			}
+			return nil
+		})
+		erased, err := store.Erase(t.Context(), "loft", "ada", noon.Add(-time.Hour))
+		if err != nil || erased.Rows != long+1 || commits < long/250 {
+			t.Errorf("%d rows in %d commits, %v; want %d in at least %d", erased.Rows, commits, err, long+1, long/250)
+		}
+		for row, err := range store.Rows(t.Context(), storage.LogQuery{Site: "loft"}) {
+			if must(t, err); row.Member != "" || len(row.Detail) > 0 || len(row.Salt) > 0 {
+				t.Fatalf("row %d: %+v", row.Seq, row)
+			}
+		}
+		_, err = storage.Verify(t.Context(), store, "loft", storage.Head{}, storage.Head{})
+		must(t, err)
+	})
+}
+
 // TestRetainInPieces removes at most 250 rows in a commit, and appends one row about all.
 func TestRetainInPieces(t *testing.T) {
 	d := SQLite(t)

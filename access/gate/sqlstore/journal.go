@@ -287,7 +287,7 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 	if !q.SendByBefore.IsZero() {
 		f.and("send_by < ?", micros(q.SendByBefore))
 	}
-	f.span("begun", q.BegunSince, time.Time{})
+	f.span("begun", q.BegunSince, q.SendByBefore) // which is later
 	return entries.find(ctx, s, "Entries", f, "begun, member, request_id", cmp.Or(max(q.Limit, 0), 1000))
 }
 
@@ -295,7 +295,8 @@ func (s *Store) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.
 func (s *Store) Prune(ctx context.Context, site string, before time.Time) (int, error) {
 	return s.inChunks(ctx, "Prune", "", chunk, func(run runner) (int, error) {
 		n, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND (member, request_id) IN (
-			SELECT member, request_id FROM doorkit_journal WHERE site = $1 AND outcome <> 'sending' AND begun < $2 LIMIT $3)`,
+			SELECT member, request_id FROM doorkit_journal WHERE site = $1 AND outcome <> 'sending' AND begun < $2
+			ORDER BY site, begun LIMIT $3)`,
 			site, before.UnixMicro(), chunk)
 		return int(n), err
 	})

@@ -52,7 +52,9 @@ func hasWork(w storage.Work) string {
 	case storage.WorkRecover:
 		return "SELECT 1 FROM doorkit_journal WHERE site = given.site AND outcome = 'sending' AND send_by < $2 AND " + notAccepted
 	case storage.WorkPrune:
-		return "SELECT 1 FROM doorkit_journal WHERE site = given.site AND begun < $2 AND outcome <> 'sending'"
+		// The order selects the index by time, whatever the planner expects.
+		return `SELECT 1 FROM (SELECT j.begun FROM doorkit_journal j WHERE j.site = given.site AND j.begun < $2 AND j.outcome <> 'sending'
+			ORDER BY j.site, j.begun LIMIT 1) old`
 	case storage.WorkHolds:
 		return "SELECT 1 FROM doorkit_holds h WHERE h.site = given.site"
 	case storage.WorkRetain: // the first row is at or after the base

@@ -88,43 +88,70 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 	if person == "" {
 		return storage.Erased{}, storage.NotFound("person", person) // rows without an actor are not theirs
 	}
-	erased, err := writeLocked(ctx, s, "Erase", site, func(run runner, _ *chain) (erased storage.Erased, err error) {
-		known, err := eraseSwitch(ctx, run, site, person)
-		if err != nil {
-			return erased, err
+	rows, err := s.inChunks(ctx, "Erase", site, lockedChunk, func(run runner) (int, error) {
+		if _, err := s.lock(ctx, run, site); err != nil {
+			return 0, err
 		}
-		notes, err := eraseNotes(ctx, run, site, person)
-		if err != nil {
-			return erased, err
-		}
-		erased.Rows = notes
-		var entries int
-		if err := run.row(ctx, "SELECT COUNT(*) FROM doorkit_journal WHERE site = $1 AND member = $2", site, person).Scan(&entries); err != nil {
-			return erased, err
-		}
-		if _, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
-			AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, site, person, before.UnixMicro()); err != nil {
-			return erased, err
-		}
-		for i, q := range []string{
-			eraseDetail + "(member = $2 OR actor = $2)",
-			"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
-			"UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2",
-		} {
-			n, err := run.exec(ctx, q, site, person)
-			if err != nil {
-				return erased, err
-			}
-			if known = known || n > 0; i == 0 {
-				erased.Rows += int(n)
-			}
-		}
-		if !known && entries+notes == 0 {
-			err = storage.NotFound("person", person)
-		}
-		return erased, err
+		return eraseRows(ctx, run, site, person)
+	})
+	if err != nil {
+		return storage.Erased{}, err
+	}
+	erased, err := writeLocked(ctx, s, "Erase", site, func(run runner, _ *chain) (storage.Erased, error) {
+		return eraseRest(ctx, run, site, person, before, rows)
 	})
 	return s.cleaned(ctx, erased, err)
+}
+
+// eraseRows removes the details of the next rows that name the person.
+func eraseRows(ctx context.Context, run runner, site, person string) (n int, err error) {
+	for _, column := range []string{"member", "actor"} { // an OR would read all rows on SQLite
+		part, err := run.exec(ctx, eraseDetail+"seq IN (SELECT seq FROM doorkit_log WHERE site = $1 AND "+column+" = $2 AND "+
+			column+" <> '' ORDER BY seq LIMIT $3)", site, person, lockedChunk)
+		if n += int(part); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// eraseRest removes everything else that names the person, after rows of the log.
+func eraseRest(ctx context.Context, run runner, site, person string, before time.Time, rows int) (erased storage.Erased, err error) {
+	known, err := eraseSwitch(ctx, run, site, person)
+	if err != nil {
+		return erased, err
+	}
+	notes, err := eraseNotes(ctx, run, site, person)
+	if err != nil {
+		return erased, err
+	}
+	last, err := eraseRows(ctx, run, site, person) // that were added meanwhile
+	if err != nil {
+		return erased, err
+	}
+	erased.Rows = rows + last + notes
+	var entries int
+	if err := run.row(ctx, "SELECT COUNT(*) FROM doorkit_journal WHERE site = $1 AND member = $2", site, person).Scan(&entries); err != nil {
+		return erased, err
+	}
+	if _, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
+		AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, site, person, before.UnixMicro()); err != nil {
+		return erased, err
+	}
+	for _, q := range []string{
+		"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
+		"UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2",
+	} {
+		n, err := run.exec(ctx, q, site, person)
+		if err != nil {
+			return erased, err
+		}
+		known = known || n > 0
+	}
+	if !known && entries+erased.Rows == 0 {
+		err = storage.NotFound("person", person)
+	}
+	return erased, err
 }
 
 const eraseDetail = "UPDATE doorkit_log SET member = '', actor = '', salt = NULL, detail = NULL WHERE site = $1 AND "

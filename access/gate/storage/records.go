@@ -20,7 +20,7 @@ type Records interface {
 
 // Eraser removes a person.
 type Eraser interface {
-	// Erase removes in ONE commit
+	// Erase removes, in several commits so that no member waits for it,
 	//
 	//   - the details and salts of all log rows that name the person
 	//     (LogEntry.Names); the rows and their hashes stay,
@@ -30,7 +30,8 @@ type Eraser interface {
 	//   - the person's name from holds, which stay with an empty member,
 	//   - KillSwitch.By and Why, if By is the person or Why contains their id.
 	//
-	// ErrNotFound: the records name no such person. A storage in a file also removes
+	// After an error some of it may be removed: call it again. ErrNotFound: the records
+	// name no such person. A storage in a file also removes
 	// the data from the file; until that is done, Erased.Pending is true.
 	Erase(ctx context.Context, site, person string, before time.Time) (Erased, error)
 	// EraseVendorUser removes the user, the detail and the raw row from all entries
