@@ -88,12 +88,7 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 	if person == "" {
 		return storage.Erased{}, storage.NotFound("person", person) // rows without an actor are not theirs
 	}
-	rows, err := s.inChunks(ctx, "Erase", site, lockedChunk, func(run runner) (int, error) {
-		if _, err := s.lock(ctx, run, site); err != nil {
-			return 0, err
-		}
-		return eraseRows(ctx, run, site, person)
-	})
+	rows, err := s.eraseMany(ctx, site, person)
 	if err != nil {
 		return storage.Erased{}, err
 	}
@@ -103,16 +98,41 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 	return s.cleaned(ctx, erased, err)
 }
 
-// eraseRows removes the details of the next rows that name the person.
-func eraseRows(ctx context.Context, run runner, site, person string) (n int, err error) {
-	for _, column := range []string{"member", "actor"} { // an OR would read all rows on SQLite
-		part, err := run.exec(ctx, eraseDetail+"seq IN (SELECT seq FROM doorkit_log WHERE site = $1 AND "+column+" = $2 AND "+
-			column+" <> '' ORDER BY seq LIMIT $3)", site, person, lockedChunk)
-		if n += int(part); err != nil {
-			return n, err
+// nameColumns are the columns of a row of the log that may name the person: an OR of both
+// would read all rows on SQLite.
+var nameColumns = []string{"member", "actor"}
+
+// eraseMany removes the details of rows that name the person, in pieces, while there are
+// more of them than one commit may change.
+func (s *Store) eraseMany(ctx context.Context, site, person string) (rows int, err error) {
+	for _, column := range nameColumns {
+		n, err := s.inChunks(ctx, "Erase", site, lockedChunk, func(run runner) (int, error) {
+			if _, err := s.lock(ctx, run, site); err != nil {
+				return 0, err
+			}
+			var more int
+			err := run.row(ctx, "SELECT COUNT(*) FROM (SELECT seq FROM doorkit_log WHERE "+names(column)+" LIMIT $3) named",
+				site, person, lockedChunk+1).Scan(&more)
+			if err == nil && more <= lockedChunk {
+				err = errNoChange
+			}
+			if err != nil {
+				return 0, err
+			}
+			n, err := run.exec(ctx, eraseDetail+"site = $1 AND seq IN (SELECT seq FROM doorkit_log WHERE "+names(column)+" ORDER BY seq LIMIT $3)",
+				site, person, lockedChunk)
+			return int(n), err
+		})
+		if rows += n; err != nil {
+			return rows, err
 		}
 	}
-	return n, nil
+	return rows, nil
+}
+
+// names selects the rows of site $1 that have the person $2 in a column.
+func names(column string) string {
+	return "site = $1 AND " + column + " = $2 AND " + column + " <> ''"
 }
 
 // eraseRest removes everything else that names the person, after rows of the log.
@@ -125,11 +145,13 @@ func eraseRest(ctx context.Context, run runner, site, person string, before time
 	if err != nil {
 		return erased, err
 	}
-	last, err := eraseRows(ctx, run, site, person) // that were added meanwhile
-	if err != nil {
-		return erased, err
+	erased.Rows = rows + notes
+	for _, column := range nameColumns {
+		n, err := run.exec(ctx, eraseDetail+names(column), site, person)
+		if erased.Rows += int(n); err != nil {
+			return erased, err
+		}
 	}
-	erased.Rows = rows + last + notes
 	var entries int
 	if err := run.row(ctx, "SELECT COUNT(*) FROM doorkit_journal WHERE site = $1 AND member = $2", site, person).Scan(&entries); err != nil {
 		return erased, err
@@ -154,7 +176,7 @@ func eraseRest(ctx context.Context, run runner, site, person string, before time
 	return erased, err
 }
 
-const eraseDetail = "UPDATE doorkit_log SET member = '', actor = '', salt = NULL, detail = NULL WHERE site = $1 AND "
+const eraseDetail = "UPDATE doorkit_log SET member = '', actor = '', salt = NULL, detail = NULL WHERE "
 
 // eraseNotes removes the details of rows about no door whose note contains the
 // person's id. They are few.
@@ -163,7 +185,7 @@ func eraseNotes(ctx context.Context, run runner, site, person string) (n int, er
 	for _, r := range list {
 		if err == nil && r.Names(person) {
 			n++
-			_, err = run.exec(ctx, eraseDetail+"seq = $2", site, int64(r.Seq))
+			_, err = run.exec(ctx, eraseDetail+"site = $1 AND seq = $2", site, int64(r.Seq))
 		}
 	}
 	return n, err

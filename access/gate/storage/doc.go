@@ -17,14 +17,15 @@
 //
 // All methods are safe for concurrent use, by any number of goroutines and
 // processes. Each method that writes does so in one commit: whatever it writes is
-// written as a whole or not at all. The exceptions are [DoorLog.Retain], which may
-// use several commits, and reads that yield an iterator, which read page by page
-// and hold no transaction, connection or lock while the caller works on an item.
+// written as a whole or not at all. The exceptions are [DoorLog.Retain], the Prune
+// methods and [Eraser.Erase], which may use several commits, and reads that yield an
+// iterator, which read page by page and hold no transaction, connection or lock while
+// the caller works on an item.
 // A read returns every write that returned before the read began, unless its
 // documentation says otherwise.
 //
 // When a context ends, the call returns an error that wraps the context's error. A
-// write then happened as a whole or not at all.
+// commit then happened as a whole or not at all.
 //
 // # Many writes at one site
 //

@@ -20,7 +20,7 @@ type Records interface {
 
 // Eraser removes a person.
 type Eraser interface {
-	// Erase removes, in several commits so that no member waits for it,
+	// Erase removes in one commit, or in several if there are many rows,
 	//
 	//   - the details and salts of all log rows that name the person
 	//     (LogEntry.Names); the rows and their hashes stay,
