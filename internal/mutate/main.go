@@ -51,7 +51,7 @@ func main() {
 	flag.BoolVar(&o.list, "list", false, "print every mutant and run none")
 	flag.StringVar(&o.only, "only", "", "only mutants whose line of output contains this text")
 	flag.BoolVar(&o.first, "first", false, "without the suites that run for survivors only")
-	flag.DurationVar(&o.within, "within", 0, "how long the tests of a mutant may usually take together; those that kill least per second are left out")
+	flag.DurationVar(&o.within, "within", 0, "the usual time of the tests of a mutant together; those that kill least per second are left out")
 	flag.BoolVar(&o.verbose, "v", false, "print each mutant with the test that kills it, and what survives the first suites")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
