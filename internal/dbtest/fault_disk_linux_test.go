@@ -130,6 +130,7 @@ func TestPostgreSQLLogOnFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	small.free()
+	server.Down(true) // it may be about to end by itself, or to recover
 	must(t, server.Up(t.Context()))
 	v.open(20)
 	if lost := v.finish(); len(lost) > 0 {
