@@ -168,13 +168,7 @@ func TestProblemsOfSeveralProcesses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				first, second := &recorder{}, &recorder{}
-				b := setup(t, func(c *gate.Config) { c.Observer = first })
-				b.config.Observer = second
-				other, err := gate.New(b.config)
-				if err != nil {
-					t.Fatal(err)
-				}
+				b, other, first, second := twoGates(t)
 				low := states(alarm(gate.CauseBatteryLow))
 				b.refresh(b.gate, low)
 				b.refresh(other, low)
@@ -237,13 +231,7 @@ func TestProblemsOfRareCalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				first, second := &recorder{}, &recorder{}
-				b := setup(t, func(c *gate.Config) { c.Observer = first })
-				b.config.Observer = second
-				other, err := gate.New(b.config)
-				if err != nil {
-					t.Fatal(err)
-				}
+				b, other, _, second := twoGates(t)
 				full := func(g *gate.Gate) { // another job of the same gate
 					if err := g.ReportProblem(t.Context(), gate.CauseSeatsNearlyFull, false); err != nil {
 						t.Fatal(err)
@@ -320,4 +308,18 @@ func TestStateProblemsAreDated(t *testing.T) {
 			t.Errorf("the end: %+v", e)
 		}
 	})
+}
+
+// twoGates returns a fixture and another gate of its site, as in another process, each with
+// a recorder of its own.
+func twoGates(t *testing.T) (b *fixture, other *gate.Gate, first, second *recorder) {
+	t.Helper()
+	first, second = &recorder{}, &recorder{}
+	b = setup(t, func(c *gate.Config) { c.Observer = first })
+	b.config.Observer = second
+	other, err := gate.New(b.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, other, first, second
 }
