@@ -309,13 +309,7 @@ func TestRunnersEndInTime(t *testing.T) {
 func TestRunnersRemoveEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
-		for name, c := range map[string]struct {
-			run  func(context.Context) error
-			want time.Duration
-		}{
-			"obeys": {func(ctx context.Context) error { <-ctx.Done(); time.Sleep(7 * time.Second); return nil }, 7 * time.Second},
-			"hangs": {func(context.Context) error { <-free; return nil }, 35 * time.Second},
-		} {
+		for name, c := range slowEnds(free) {
 			h := newManySites(t, memstore.New(), 0)
 			remove := h.add(t, "loft", func(r *gate.RunnerConfig) { r.Jobs = []gate.Job{{Name: "mine", Every: time.Minute, Run: c.run}} })
 			ctx, stop := context.WithCancel(t.Context())

@@ -288,13 +288,7 @@ func TestRunnersAddRefuses(t *testing.T) {
 func TestRunnersEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
-		for name, c := range map[string]struct {
-			run  func(context.Context) error
-			want time.Duration
-		}{
-			"obeys": {func(ctx context.Context) error { <-ctx.Done(); time.Sleep(7 * time.Second); return nil }, 7 * time.Second},
-			"hangs": {func(context.Context) error { <-free; return nil }, 35 * time.Second},
-		} {
+		for name, c := range slowEnds(free) {
 			h := newManySites(t, memstore.New(), 3, func(r *gate.RunnerConfig) {
 				r.Jobs = []gate.Job{{Name: "mine", Every: time.Second, Run: c.run}}
 			})
@@ -341,4 +335,18 @@ func TestRunnersWithoutManySites(t *testing.T) {
 			t.Errorf("calls %v", calls)
 		}
 	})
+}
+
+// slowEnd is a run of a job that does not end with its context, and how long Runners waits
+// for it.
+type slowEnd struct {
+	run  func(context.Context) error
+	want time.Duration
+}
+
+func slowEnds(free <-chan struct{}) map[string]slowEnd {
+	return map[string]slowEnd{
+		"obeys": {func(ctx context.Context) error { <-ctx.Done(); <-time.After(7 * time.Second); return nil }, 7 * time.Second},
+		"hangs": {func(context.Context) error { <-free; return nil }, 35 * time.Second},
+	}
 }
