@@ -20,6 +20,13 @@ const (
 	// startedWithin is how long after its claim a start of office mode may still
 	// be carried out, and its entry dated.
 	startedWithin = SendWithin + entryAfter
+	// longestInterval is longer than the time in which the entry of a command may be
+	// dated, also if the answer was slow.
+	longestInterval = 5 * time.Minute
+	// readTogether is how long after an open command the next one may have been begun
+	// for both to be read together: the commands between them cost less than more
+	// queries.
+	readTogether = time.Hour
 	// proofFor is how long after a command its entry is searched for.
 	proofFor = 48 * time.Hour
 	// allEntries is a Limit that omits no command. The entry of an omitted command
@@ -40,31 +47,84 @@ type sentCommand struct {
 	actor string
 }
 
+// commandGroup are commands of one movement whose entries may be mistaken for each
+// other's. One of them is Unconfirmed, the others are Accepted.
+type commandGroup struct {
+	movement
+	commands []sentCommand // sorted by from
+	open     int           // the index of the Unconfirmed one
+}
+
 // prove settles the Unconfirmed commands that the stored entries show to have
 // moved their lock.
 func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
 	query := storage.JournalQuery{Site: g.c.Site, Outcome: Unconfirmed, BegunSince: g.clock().Add(-proofFor), Limit: allEntries}
 	open, err := g.c.Records.Entries(ctx, query)
-	if err != nil || len(open) == 0 {
-		return nil, err
-	}
-	sent, err := g.sentBetween(ctx, open[0].Begun.Add(-entryAfter-AnswerWithin-SendWithin), time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	for what, list := range sent {
-		for _, group := range overlapping(list) {
-			receipt, ok, err := g.proveGroup(ctx, reader, what, group, sent)
-			if err != nil {
-				return settled, err
-			}
-			if ok {
-				settled = append(settled, receipt)
-			}
+	var groups []commandGroup
+	for len(open) > 0 {
+		n := 1
+		for n < len(open) && open[n].Begun.Sub(open[n-1].Begun) < readTogether {
+			n++
+		}
+		list, err := g.groupsAround(ctx, open[0].Begun, open[n-1].Begun)
+		if err != nil {
+			return nil, err
+		}
+		groups, open = append(groups, list...), open[n:]
+	}
+	sortByBegun(groups)
+	for _, group := range groups {
+		receipt, ok, err := g.proveGroup(ctx, reader, group)
+		if err != nil {
+			return settled, err
+		}
+		if ok {
+			settled = append(settled, receipt)
 		}
 	}
 	slices.SortFunc(settled, func(a, b Receipt) int { return a.At.Compare(b.At) })
 	return settled, nil
+}
+
+// sortByBegun sorts groups by their open commands. A command that is settled then
+// changes nothing that the proof of a later one depends on.
+func sortByBegun(groups []commandGroup) {
+	slices.SortFunc(groups, func(a, b commandGroup) int { return a.commands[a.open].Begun.Compare(b.commands[b.open].Begun) })
+}
+
+// groupsAround returns the groups whose Unconfirmed command was begun from first to
+// last. It reads the commands around that span, and further ones if a group may have
+// commands that were not read.
+func (g *Gate) groupsAround(ctx context.Context, first, last time.Time) ([]commandGroup, error) {
+	for around := 2 * longestInterval; ; around *= 2 {
+		since, before := first.Add(-around), last.Add(around)
+		sent, err := g.sentBetween(ctx, since, before)
+		if err != nil {
+			return nil, err
+		}
+		complete := interval{since.Add(longestInterval), before.Add(-longestInterval)}
+		groups, all := []commandGroup{}, true
+		for what, list := range sent {
+			if what == (movement{}) {
+				continue
+			}
+			for _, commands := range overlapping(list) {
+				open, ok := onlyOpen(commands)
+				if !ok || commands[open].Begun.Before(first) || commands[open].Begun.After(last) ||
+					overlapAny(commands, sent[movement{}]) { // an entry may belong to an unknown one
+					continue
+				}
+				groups = append(groups, commandGroup{what, commands, open})
+				all = all && complete.contains(commands[0].from) && complete.contains(latest(commands))
+			}
+		}
+		if all || around > proofFor {
+			return groups, nil
+		}
+	}
 }
 
 // sentBetween returns the commands that were begun since an instant, and had to be sent
@@ -100,46 +160,35 @@ func (g *Gate) sentBetween(ctx context.Context, since, before time.Time) (map[mo
 	return sent, nil
 }
 
-// proveGroup settles the one open command of a group if every command of the group has
+// proveGroup settles the open command of a group if every command of the group has
 // an entry.
-func (g *Gate) proveGroup(
-	ctx context.Context, reader VendorReader, what movement, group []sentCommand, sent map[movement][]sentCommand,
-) (r Receipt, ok bool, err error) {
-	open, ok := onlyOpen(group)
-	unknown, locks := sent[movement{}], sent[movement{what.lock, access.Lock}]
-	if !ok || what == (movement{}) || overlapAny(group, unknown) { // an entry may belong to an unknown one
-		return Receipt{}, false, nil
-	}
-	intervals := make([]interval, len(group))
-	until := group[0].until
-	for i, c := range group {
+func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, group commandGroup) (r Receipt, ok bool, err error) {
+	intervals := make([]interval, len(group.commands))
+	for i, c := range group.commands {
 		intervals[i] = c.interval
-		if c.until.After(until) {
-			until = c.until
-		}
 	}
-	list, err := g.readings(ctx, reader, what.lock, group[0].from, until.Add(time.Microsecond))
+	list, err := g.readings(ctx, reader, group.lock, intervals[0].from, latest(group.commands).Add(time.Microsecond))
 	if err != nil {
 		return Receipt{}, false, err
 	}
 	var entries []VendorEntry // of this movement, by the gate's own user
 	var times []time.Time
 	for _, e := range list {
-		if e.Ours && e.action() == what.action {
+		if e.Ours && e.action() == group.action {
 			entries, times = append(entries, e.VendorEntry), append(times, e.At)
 		}
 	}
-	first, last, ok := matchOpen(intervals, open, times)
+	first, last, ok := matchOpen(intervals, group.open, times)
 	if !ok {
 		return Receipt{}, false, nil
 	}
 	stillOpen := false
-	if what.action == access.OfficeMode { // the door may still be open
-		if stillOpen, err = g.notLockedSince(ctx, reader, locks, what.lock, entries[last]); err != nil {
+	if group.action == access.OfficeMode { // the door may still be open
+		if stillOpen, err = g.notLockedSince(ctx, reader, entries[last]); err != nil {
 			return Receipt{}, false, err
 		}
 	}
-	r, err = g.settleAsMoved(ctx, group[open].JournalEntry, entries[first], stillOpen)
+	r, err = g.settleAsMoved(ctx, group.commands[group.open].JournalEntry, entries[first], stillOpen)
 	if errors.Is(err, ErrConflict) { // it was settled meanwhile
 		return Receipt{}, false, nil
 	}
@@ -187,11 +236,13 @@ func (g *Gate) readings(ctx context.Context, reader VendorReader, lock string, f
 // notLockedSince reports whether nothing is known to have locked the lock after the
 // movement of an entry. The clocks of locks are inexact, and an entry dated in the
 // future does not count.
-func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, locks []sentCommand, lock string, moved VendorEntry) (bool, error) {
-	if slices.ContainsFunc(locks, func(c sentCommand) bool { return c.Outcome == Accepted && c.Begun.After(moved.At.Add(entryBefore)) }) {
-		return false, nil
+func (g *Gate) notLockedSince(ctx context.Context, reader VendorReader, moved VendorEntry) (bool, error) {
+	sent, err := g.sentBetween(ctx, moved.At.Add(entryBefore+time.Microsecond), time.Time{})
+	locks := sent[movement{moved.Lock, access.Lock}]
+	if err != nil || slices.ContainsFunc(locks, func(c sentCommand) bool { return c.Outcome == Accepted }) {
+		return false, err
 	}
-	list, err := g.readings(ctx, reader, lock, moved.At.Add(time.Microsecond), g.clock().Add(entryBefore))
+	list, err := g.readings(ctx, reader, moved.Lock, moved.At.Add(time.Microsecond), g.clock().Add(entryBefore))
 	return err == nil && !slices.ContainsFunc(list, func(r reading) bool { return r.action() == access.Lock }), err
 }
 
@@ -243,6 +294,11 @@ type interval struct{ from, until time.Time }
 func (i interval) contains(t time.Time) bool { return !t.Before(i.from) && !t.After(i.until) }
 
 func (i interval) overlaps(o interval) bool { return !i.from.After(o.until) && !o.from.After(i.until) }
+
+// latest returns when the last interval of a list ends.
+func latest(list []sentCommand) time.Time {
+	return slices.MaxFunc(list, func(a, b sentCommand) int { return a.until.Compare(b.until) }).until
+}
 
 // overlapping splits a list that is sorted by from into groups: intervals of different
 // groups do not overlap.
