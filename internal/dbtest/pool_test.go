@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,6 +63,48 @@ func TestQuarterOfThePool(t *testing.T) {
 	must(t, err)
 	if onCommit != nil {
 		t.Error("nothing was committed")
+	}
+}
+
+// TestReadsOfABusySite: while the server answers no read of a busy site, those of another
+// site find a connection.
+func TestReadsOfABusySite(t *testing.T) {
+	d := PostgreSQL(t)
+	plain, _ := d.Store(t)
+	fillCalls(t, plain, "annex")
+	const reads, quarter = 64, 4 // of a pool of 16
+	started, answer := make(chan struct{}, reads), make(chan struct{})
+	s := hooked(t, d, func(step Step) error {
+		if step.What == "query" && !step.Done && len(step.Args) > 0 && step.Args[0].Value == "loft" {
+			started <- struct{}{}
+			<-answer
+		}
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer close(answer)
+	for range reads {
+		all.Go(func() {
+			if _, err := s.Lookup(ctx, storage.RequestKey{Site: "loft"}, "front"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-started
+	for range 100 {
+		for _, c := range storeCalls() {
+			if c.op == "Load" || c.op == "Lookup" {
+				if _, err := c.do(ctx, s, "annex"); err != nil {
+					t.Fatalf("%s of another site: %v", c.op, err)
+				}
+			}
+		}
+	}
+	if n := 1 + len(started); n > quarter {
+		t.Errorf("%d reads of the busy site use connections, want at most %d", n, quarter)
 	}
 }
 

@@ -18,7 +18,7 @@ const notAccepted = "outcome <> 'accepted'"
 
 // Lookup implements storage.Journal.
 func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (m storage.LookupResult, err error) {
-	end, err := s.reading(ctx)
+	end, err := s.reading(ctx, key.Site)
 	if err != nil {
 		return m, fail(ctx, "Lookup", err)
 	}
@@ -257,7 +257,7 @@ func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.
 }
 
 func (s *Store) entry(ctx context.Context, key storage.RequestKey) (*storage.JournalEntry, error) {
-	end, err := s.reading(ctx)
+	end, err := s.reading(ctx, key.Site)
 	if err != nil {
 		return nil, err
 	}

@@ -14,10 +14,10 @@ type Store struct {
 	db         *sql.DB
 	statements *statements // nil for PostgreSQL
 	volatile   bool
-	turns      turns
-	slots      int // how many writes of a site run at a time
-	// reads has a place for each read of a request that may run at a time; nil for no limit.
-	reads chan struct{}
+	writes     turns
+	reads      turns // of requests; not used for SQLite
+	// places has a place for each of the reads that may run at a time; nil for no limit.
+	places chan struct{}
 }
 
 var (
@@ -39,7 +39,9 @@ type Config struct {
 	Volatile bool
 }
 
-// Open returns a Store. It keeps a quarter of the pool for writes.
+// Open returns a Store. It keeps a quarter of the pool for writes. A site uses at most a
+// quarter for its writes and another one for its reads, and never more than four
+// connections for each, so that a busy site leaves connections to the others.
 //
 // It refuses tables of another version with a *VersionError. It refuses with a
 // *SettingError a database that is not set up to keep what it acknowledged, or to
@@ -66,13 +68,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, &VersionError{have, want}
 	}
 	s := &Store{db: c.DB, volatile: c.Volatile}
-	s.slots = 1 // SQLite has one writer
+	s.writes.slots = 1 // SQLite has one writer
 	if c.Dialect == PostgreSQL {
-		s.slots = writesOfSite
+		slots := slotsOfSite
 		if most := c.DB.Stats().MaxOpenConnections; most > 0 {
-			s.slots = max(1, min(s.slots, most/4))
-			s.reads = make(chan struct{}, most-most/4)
+			slots = max(1, min(slots, most/4))
+			s.places = make(chan struct{}, most-most/4)
 		}
+		s.writes.slots, s.reads.slots = slots, slots
 	}
 	s.facts = facts{read: runner{dialect: c.Dialect, on: c.DB}, in: s.write}
 	if c.Dialect == SQLite {

@@ -81,7 +81,7 @@ func (s *Store) LoadAll(ctx context.Context, q storage.FactsQuery) ([]storage.Sn
 }
 
 func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string, door ...any) ([]storage.Snapshot, error) {
-	end, err := s.reading(ctx)
+	end, err := s.reading(ctx, q.Site)
 	if err != nil {
 		return nil, fail(ctx, "Load", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// urgency is the order in which the writes of a site get their turn.
+// urgency is the order in which the statements of a site get their turn.
 type urgency int
 
 const (
@@ -23,20 +23,21 @@ const (
 	refusable
 )
 
-// turns orders the writes of one process: a few of a site at a time, so that a busy site
-// does not use up the connections of the others, in the order in which they came, except
-// that the urgent ones go first.
+// turns orders the writes, or the reads, of one process: a few of a site at a time, so
+// that a busy site does not use up the connections of the others, in the order in which
+// they came, except that the urgent ones go first.
 type turns struct {
+	slots int // how many of a site run at a time
 	mu    sync.Mutex
 	sites map[string]*queue
 }
 
-// queue is the writes of one site that run or wait; it exists while there are any.
+// queue is the writes or reads of one site that run or wait; it exists while there are any.
 type queue struct {
 	running int
 	urgent  []*waiter
 	others  []*waiter
-	// took is how long a write takes when all goes well: it follows quick ones at once and
+	// took is how long one takes when all goes well: it follows quick ones at once and
 	// slow ones slowly, so that only what is sure to be late is refused.
 	took time.Duration
 	done int
@@ -44,9 +45,10 @@ type queue struct {
 
 type waiter struct{ ready chan struct{} }
 
-// writesOfSite is how many writes of a site a process sends to PostgreSQL at a time, if that
-// is not more than a quarter of the pool: the server executes one, while others travel.
-const writesOfSite = 4
+// slotsOfSite is how many writes, and how many reads, of a site a process sends to
+// PostgreSQL at a time, if that is not more than a quarter of the pool: the server executes
+// one write, while others travel.
+const slotsOfSite = 4
 
 const (
 	// enoughDone is how many writes must have ended before took is relied upon: the first
@@ -64,29 +66,40 @@ func (s *Store) enter(ctx context.Context, site string, u urgency) (end func(), 
 	} else if site == "" {
 		return func() {}, nil
 	}
-	if err := s.turns.take(ctx, site, s.slots, u); err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	return func() { s.turns.give(site, time.Since(began)) }, nil
+	return s.writes.enter(ctx, site, u)
 }
 
-// reading waits until another read of a request may use a connection, in the order in which
-// they came; end ends it. A pool gives a free connection to any of those that wait for
-// one, so that in a burst an outcome would wait behind the reads of new requests.
-func (s *Store) reading(ctx context.Context) (end func(), err error) {
-	if s.reads == nil {
+// reading waits for the turn of a read of a request at a site, and then until another read
+// may use a connection; end ends it. Without turns, the reads of a burst at one site would
+// be in front of those of all others. A pool gives a free connection to any of those that
+// wait for one, so that an outcome would wait behind the reads of new requests.
+func (s *Store) reading(ctx context.Context, site string) (end func(), err error) {
+	if s.read.dialect == SQLite {
 		return func() {}, nil
 	}
+	endTurn, err := s.reads.enter(ctx, site, usual)
+	if err != nil || s.places == nil {
+		return endTurn, err
+	}
 	select {
-	case s.reads <- struct{}{}:
-		return func() { <-s.reads }, nil
+	case s.places <- struct{}{}:
+		return func() { <-s.places; endTurn() }, nil
 	case <-ctx.Done():
+		endTurn()
 		return nil, ctx.Err()
 	}
 }
 
-func (t *turns) take(ctx context.Context, site string, slots int, u urgency) error {
+// enter waits for a turn at a site; end ends it.
+func (t *turns) enter(ctx context.Context, site string, u urgency) (end func(), err error) {
+	if err := t.take(ctx, site, u); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	return func() { t.give(site, time.Since(began)) }, nil
+}
+
+func (t *turns) take(ctx context.Context, site string, u urgency) error {
 	t.mu.Lock()
 	q := t.sites[site]
 	if q == nil {
@@ -96,13 +109,13 @@ func (t *turns) take(ctx context.Context, site string, slots int, u urgency) err
 		q = &queue{}
 		t.sites[site] = q
 	}
-	if q.running < slots {
+	if q.running < t.slots {
 		q.running++
 		t.mu.Unlock()
 		return nil
 	}
 	ahead := len(q.urgent) + len(q.others)
-	wait := q.took * time.Duration(ahead/slots+1)
+	wait := q.took * time.Duration(ahead/t.slots+1)
 	if u == refusable && q.done >= enoughDone && late(ctx, wait+q.took) {
 		t.mu.Unlock()
 		return fmt.Errorf("%w: %d are waiting, for about %s", storage.ErrBusy, ahead, wait.Round(time.Millisecond))
@@ -158,7 +171,7 @@ func (t *turns) give(site string, took time.Duration) {
 	t.next(site, q)
 }
 
-// next hands a turn that ended to the next writer.
+// next hands a turn that ended to the next waiter.
 func (t *turns) next(site string, q *queue) {
 	waiting := &q.urgent
 	if len(*waiting) == 0 {

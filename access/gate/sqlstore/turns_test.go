@@ -14,7 +14,7 @@ import (
 // queued takes a turn at a site in a goroutine of its own, which writes its name to order.
 func queued(ctx context.Context, t *turns, order *[]string, name string, u urgency) {
 	go func() {
-		if t.take(ctx, "loft", 1, u) == nil {
+		if t.take(ctx, "loft", u) == nil {
 			*order = append(*order, name)
 			t.give("loft", time.Millisecond)
 		}
@@ -24,8 +24,8 @@ func queued(ctx context.Context, t *turns, order *[]string, name string, u urgen
 
 func TestTurnsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var all turns
-		if err := all.take(t.Context(), "loft", 1, usual); err != nil {
+		all := turns{slots: 1}
+		if err := all.take(t.Context(), "loft", usual); err != nil {
 			t.Fatal(err)
 		}
 		var order []string
@@ -37,7 +37,7 @@ func TestTurnsOrder(t *testing.T) {
 		queued(t.Context(), &all, &order, "note", usual)
 		queued(t.Context(), &all, &order, "settle 2", first)
 		cancel()
-		if err := all.take(t.Context(), "annex", 1, refusable); err != nil { // another site does not wait
+		if err := all.take(t.Context(), "annex", refusable); err != nil { // another site does not wait
 			t.Error(err)
 		}
 		all.give("annex", 0)
@@ -54,15 +54,15 @@ func TestTurnsOrder(t *testing.T) {
 
 func TestTurnsRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var all turns
+		all := turns{slots: 1}
 		const second = time.Second
-		if err := all.take(t.Context(), "loft", 1, usual); err != nil {
+		if err := all.take(t.Context(), "loft", usual); err != nil {
 			t.Fatal(err)
 		}
 		refused := func() error {
 			ctx, cancel := context.WithTimeout(t.Context(), second)
 			defer cancel()
-			return all.take(ctx, "loft", 1, refusable)
+			return all.take(ctx, "loft", refusable)
 		}
 		start := time.Now()
 		if err := refused(); !errors.Is(err, storage.ErrBusy) || time.Since(start) < second {
@@ -76,7 +76,7 @@ func TestTurnsRefuse(t *testing.T) {
 		// A write that is not refusable waits for as long as its context allows.
 		ctx, cancel := context.WithTimeout(t.Context(), second)
 		defer cancel()
-		err := all.take(ctx, "loft", 1, usual)
+		err := all.take(ctx, "loft", usual)
 		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, storage.ErrBusy) || time.Since(start) != second {
 			t.Errorf("got %v after %s, want the error of the context after %s", err, time.Since(start), second)
 		}
@@ -91,13 +91,13 @@ func TestTurnsRefuse(t *testing.T) {
 func TestTurnsCloseToTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for u, want := range map[urgency]error{first: nil, usual: nil, refusable: storage.ErrBusy} {
-			var all turns
-			if err := all.take(t.Context(), "loft", 1, usual); err != nil {
+			all := turns{slots: 1}
+			if err := all.take(t.Context(), "loft", usual); err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			time.AfterFunc(time.Second-margin/2, func() { all.give("loft", time.Second) })
-			if err := all.take(ctx, "loft", 1, u); !errors.Is(err, want) {
+			if err := all.take(ctx, "loft", u); !errors.Is(err, want) {
 				t.Errorf("urgency %d: got %v, want %v", u, err, want)
 			}
 			cancel()
@@ -121,7 +121,7 @@ func TestEnter(t *testing.T) {
 		{SQLite, "", context.Canceled}, {SQLite, "loft", context.Canceled}, {SQLite, "annex", context.Canceled},
 		{PostgreSQL, "", nil}, {PostgreSQL, "loft", context.Canceled}, {PostgreSQL, "annex", nil},
 	} {
-		s := &Store{facts: facts{read: runner{dialect: c.dialect}}, slots: 1}
+		s := &Store{facts: facts{read: runner{dialect: c.dialect}}, writes: turns{slots: 1}}
 		end, err := s.enter(t.Context(), "loft", usual)
 		if err != nil {
 			t.Fatal(err)
@@ -140,23 +140,32 @@ func TestEnter(t *testing.T) {
 	}
 }
 
-// A read that waits for its place ends with its context, and its error names it.
-func TestReadsWaitForTheirPlace(t *testing.T) {
-	s := &Store{reads: make(chan struct{}, 1)}
-	end, err := s.reading(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer end()
-	ctx, cancel := context.WithCancel(t.Context())
+// A read that waits for its turn, or for a connection, ends with its context, and its error
+// names it. It gives back what it has.
+func TestReadsWait(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	for op, call := range map[string]func() error{
-		"Load":   func() error { _, err := s.Load(ctx, storage.FactsQuery{}); return err },
-		"Lookup": func() error { _, err := s.Lookup(ctx, storage.RequestKey{}, "front"); return err },
-		"Wait":   func() error { _, err := s.Wait(ctx, storage.RequestKey{}, storage.Sending); return err },
-	} {
-		if e, ok := errors.AsType[*Error](call()); !ok || e.Op != op || !errors.Is(e, context.Canceled) {
-			t.Errorf("%s: got %v", op, e)
+	for _, running := range []string{"loft", "annex"} { // the site of the read that runs
+		s := &Store{facts: facts{read: runner{dialect: PostgreSQL}}, reads: turns{slots: 1}, places: make(chan struct{}, 1)}
+		end, err := s.reading(t.Context(), running)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for op, call := range map[string]func() error{
+			"Load":   func() error { _, err := s.Load(ended, storage.FactsQuery{Site: "loft"}); return err },
+			"Lookup": func() error { _, err := s.Lookup(ended, storage.RequestKey{Site: "loft"}, "front"); return err },
+			"Wait": func() error {
+				_, err := s.Wait(ended, storage.RequestKey{Site: "loft"}, storage.Sending)
+				return err
+			},
+		} {
+			if e, ok := errors.AsType[*Error](call()); !ok || e.Op != op || !errors.Is(e, context.Canceled) {
+				t.Errorf("a read of %s runs: %s: got %v", running, op, e)
+			}
+		}
+		end()
+		if len(s.reads.sites) != 0 || len(s.places) != 0 {
+			t.Errorf("a read of %s ran: %d turns and %d places are still taken", running, len(s.reads.sites), len(s.places))
 		}
 	}
 }
