@@ -54,6 +54,8 @@ type answer struct {
 	Took     time.Duration
 }
 
+func (a answer) end() time.Time { return a.Start.Add(a.Took) }
+
 // taps is the state of one process.
 type taps struct {
 	job

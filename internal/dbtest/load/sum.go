@@ -52,7 +52,7 @@ func add(answers []answer) (s sum) {
 		if a.Start.Before(first) {
 			first = a.Start
 		}
-		if end := a.Start.Add(a.Took); end.After(last) {
+		if end := a.end(); end.After(last) {
 			last = end
 		}
 	}
@@ -91,7 +91,7 @@ func ms(d time.Duration) string {
 func gap(answers []answer, from, until time.Time) (longest time.Duration, opened int) {
 	var ends []time.Time
 	for _, a := range answers {
-		if end := a.Start.Add(a.Took); a.Outcome == gate.Accepted && end.After(from) && end.Before(until) {
+		if end := a.end(); a.Outcome == gate.Accepted && end.After(from) && end.Before(until) {
 			ends = append(ends, end)
 		}
 	}
