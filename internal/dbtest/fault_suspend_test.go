@@ -92,9 +92,9 @@ func (s *scene) suspend(n int, at string, left time.Duration) suspended {
 	return suspended{name: at, p: p, tap: job.Tap}
 }
 
-// resume continues the process, which must send nothing late. Its receipt and the journal
-// must agree.
-func (s *scene) resume(x suspended) {
+// resume continues the process, which must send nothing late. Its receipt, which is
+// returned, and the journal must agree.
+func (s *scene) resume(x suspended) gate.Receipt {
 	s.Helper()
 	must(s.T, x.p.cmd.Process.Signal(syscall.SIGCONT))
 	var r gate.Receipt
@@ -105,7 +105,7 @@ func (s *scene) resume(x suspended) {
 	switch {
 	case r.Recorded:
 	case r.Outcome == storage.NotSent: // its time was over, and nothing is in the journal
-		agree = errors.Is(err, storage.ErrNotFound)
+		agree = errors.Is(err, storage.ErrNotFound) || x.claimedLate(r, now)
 	default: // it opened the door, and its time for recording that was over: perhaps it is recorded
 		agree = r.Outcome == storage.Accepted && err == nil && (now.Outcome == storage.Unconfirmed || now.Outcome == storage.Accepted)
 	}
@@ -115,6 +115,32 @@ func (s *scene) resume(x suspended) {
 	}
 	if r.Opened() != x.opens || r.Message() == "" {
 		s.Errorf("%s: %s %s %q, want it to open: %t", x.name, r.Outcome, r.Cause, r.Message(), x.opens)
+	}
+	return r
+}
+
+// claimedLate reports whether the claim was committed and its answer came after its time:
+// nothing was sent, and the claim was released, or waits for Recover. A process that
+// stopped before Begin may do so: it may send the commit before its timers fire.
+func (x suspended) claimedLate(r, now gate.Receipt) bool {
+	return x.name == "before Begin" && r.Outcome == storage.NotSent && r.Cause == gate.CauseStoreUnavailable &&
+		(now.Cause == gate.CauseStillSending || now.Outcome == storage.NotSent && now.Cause == r.Cause)
+}
+
+// recovered requires, after Recover, that the journal says what the receipt says, or that
+// it is Unconfirmed, and that no door moved for a receipt that says NotSent.
+func (s *scene) recovered(x suspended, r gate.Receipt) {
+	s.Helper()
+	now, err := s.gate(0).Receipt(s.Context(), x.tap.Member, x.tap.RequestID)
+	agree := err == nil && now.Outcome == r.Outcome && now.Cause == r.Cause
+	if !r.Recorded {
+		agree = agree || err == nil && now.Outcome == storage.Unconfirmed && now.Cause == gate.CauseInterrupted ||
+			errors.Is(err, storage.ErrNotFound) && r.Outcome == storage.NotSent
+	}
+	moved := s.movements()[x.tap.TappedAt.Truncate(time.Microsecond).Add(gate.SendWithin).UTC().Format(time.RFC3339Nano)]
+	if !agree || (moved == 1) != r.Opened() {
+		s.Errorf("%s: the receipt says %s %s, recorded %t; the door moved %d times, and after Recover the journal says %s %s, %v", x.name,
+			r.Outcome, r.Cause, r.Recorded, moved, now.Outcome, now.Cause, err)
 	}
 }
 
@@ -135,10 +161,14 @@ func suspendedAtEachStep(t *testing.T, d Database, left, atLeast time.Duration, 
 	case <-t.Context().Done():
 	}
 	afterwards(s)
-	for _, x := range all {
-		s.resume(x)
+	receipts := make([]gate.Receipt, len(all))
+	for i, x := range all {
+		receipts[i] = s.resume(x)
 	}
 	s.judge()
+	for i, x := range all {
+		s.recovered(x, receipts[i])
+	}
 }
 
 func TestSuspendedAtEachStep(t *testing.T) {
@@ -207,7 +237,8 @@ func TestSuspendedInTransaction(t *testing.T) {
 	if r.Outcome != storage.NotSent || r.Message() == "" || !errors.Is(r.Err, storage.ErrUnavailable) {
 		t.Errorf("another member meanwhile: %s %s, %v", r.Outcome, r.Cause, r.Err)
 	}
-	s.resume(x)
+	r = s.resume(x)
 	s.works(3)
 	s.judge()
+	s.recovered(x, r)
 }
