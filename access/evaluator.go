@@ -84,10 +84,10 @@ func (q *question) basis(i int) (b basis, hours *schedule, never string) {
 // state returns whether a basis opens the door at an instant, and until when.
 func (q *question) state(b *basis, hours *schedule, t, standing int64) state {
 	s := b.span.at(t)
-	if s.open {
-		s = s.and(hours.at(t, q.limit))
+	if !s.open {
+		return s
 	}
-	return q.required(b, s, t, standing)
+	return q.required(b, s.and(hours.at(t, q.limit)), t, standing)
 }
 
 // required returns s, the state of a basis by its hours, restricted to when the basis has
@@ -108,7 +108,11 @@ func (q *question) required(b *basis, s state, t, standing int64) state {
 
 // reservations returns the state of all reservations of the member as one basis.
 func (q *question) reservations(t, standing int64) state {
-	return q.required(&q.p.booked, q.member.windowAt(q.place, t), t, standing)
+	s := q.member.windowAt(q.place, t)
+	if !s.open {
+		return s
+	}
+	return q.required(&q.p.booked, s, t, standing)
 }
 
 // closed returns the state of the door's closures.
