@@ -86,7 +86,7 @@ func list[T any](ctx context.Context, c *Client, opts []ListOption, route string
 // item of the previous page is not yielded again.
 func walk[T any](ctx context.Context, c *Client, r *Request, yield func(T, error) bool) {
 	var zero T
-	var guard cursorGuard
+	guard := cursorGuard{seen: map[string]bool{}}
 	var before map[string]bool // the ids of the previous page
 	for r != nil {
 		p, err := fetch(ctx, c, r, decodePage[T])
@@ -180,25 +180,22 @@ func (r *Request) cursor() string {
 	return r.path + "?" + encodeQuery(r.Query) + "#" + r.continuation
 }
 
-// cursorGuard detects, in constant memory, a list that would not end: its
-// cursor repeats an earlier one (Brent's algorithm, so any cycle is found), or
-// too many pages in a row hold no new item.
+// cursorGuard detects a list that would not end: its cursor repeats an earlier
+// one, or too many pages in a row hold no new item.
 type cursorGuard struct {
-	kept        string
-	steps, most int
-	empty       int
+	seen  map[string]bool
+	empty int
 }
 
 func (g *cursorGuard) moved(cursor string, fresh int) error {
-	if cursor == g.kept {
+	if g.seen[cursor] {
 		return fmt.Errorf("%w: its cursor does not move", ErrCursor)
 	}
-	if g.steps++; g.steps > g.most {
-		g.kept, g.steps, g.most = cursor, 0, 2*g.most+1
-	}
-	if fresh > 0 {
+	g.seen[cursor] = true
+	if g.empty++; fresh > 0 {
 		g.empty = 0
-	} else if g.empty++; g.empty > maxEmptyPages {
+	}
+	if g.empty > maxEmptyPages {
 		return fmt.Errorf("%w: too many pages in a row hold no new item", ErrCursor)
 	}
 	return nil
