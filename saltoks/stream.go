@@ -1,12 +1,11 @@
 package saltoks
 
 import (
-	"encoding/json"
-	"net/http"
-
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
+	"net/http"
 	"time"
 
 	"github.com/doorkit/doorkit/saltoks/internal/signalr"
@@ -150,18 +149,13 @@ func (s *IncidentsService) Stream(ctx context.Context, site SiteID) iter.Seq2[In
 	}
 }
 
-// receive yields the incidents of one connection until it or its token ends.
+// receive yields the incidents of one connection until it ends.
 func (s *IncidentsService) receive(ctx context.Context, site SiteID, yield func(Incident, error) bool) error {
-	conn, expiry, err := s.c.dialHub(ctx, "incidents", site)
+	conn, err := s.c.dialHub(ctx, "incidents", site)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if !expiry.IsZero() {
-		var stop context.CancelFunc
-		ctx, stop = context.WithDeadline(ctx, expiry)
-		defer stop()
-	}
 	for {
 		m, err := conn.Receive(ctx)
 		if err != nil {

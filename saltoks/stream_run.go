@@ -45,9 +45,8 @@ func newStream(c *Client, site SiteID, cfg streamConfig, yield func(Entry, error
 }
 
 var (
-	errStopped      = errors.New("the loop was left")
-	errNoEvents     = errors.New("Environment.Events is empty")
-	errTokenExpired = errors.New("the access token of the event stream has expired")
+	errStopped  = errors.New("the loop was left")
+	errNoEvents = errors.New("Environment.Events is empty")
 )
 
 // run connects, and polls until it connects again. It returns when the stream
@@ -60,7 +59,7 @@ func (st *stream) run(ctx context.Context) error {
 		if end := st.ended(ctx, err); end != nil {
 			return end
 		}
-		if errors.Is(err, errTokenExpired) && time.Since(began) >= lasting {
+		if errors.Is(err, signalr.ErrExpired) && time.Since(began) >= lasting {
 			continue
 		}
 		st.report(ctx, false, st.c.streamError(routeStream, err))
@@ -139,7 +138,7 @@ func (st *stream) offline(ctx context.Context, pause time.Duration) error {
 // live connects, fills the gap and yields what the event stream delivers, until
 // the connection ends.
 func (st *stream) live(ctx context.Context) error {
-	conn, expiry, err := st.c.dialHub(ctx, "entries", st.site)
+	conn, err := st.c.dialHub(ctx, "entries", st.site)
 	if err != nil {
 		// A 401 does not mark the token stale: the API may accept it, and commands
 		// use it. If the API does not, the next poll renews it.
@@ -153,47 +152,45 @@ func (st *stream) live(ctx context.Context) error {
 	if err := st.poll(ctx); err != nil {
 		return err
 	}
-	return st.receive(ctx, conn, expiry)
+	return st.receive(ctx, conn)
 }
 
-// dialHub connects to one of a site's hubs. It returns when the token that it sent
-// expires; zero if that is not known.
-func (c *Client) dialHub(ctx context.Context, hub string, site SiteID) (*signalr.Conn, time.Time, error) {
+// dialHub connects to one of a site's hubs, until the token that it sends expires.
+func (c *Client) dialHub(ctx context.Context, hub string, site SiteID) (*signalr.Conn, error) {
 	u, err := url.Parse(c.cfg.Environment.Events)
 	if err != nil || u.Host == "" {
-		return nil, time.Time{}, errNoEvents
+		return nil, errNoEvents
 	}
 	u = u.JoinPath("v1", "hub", hub)
 	u.RawQuery = url.Values{"site_id": {string(site)}}.Encode()
 	if err := c.cfg.Limiter.wait(ctx, newRequest(http.MethodPost, routeStream, Safe).lane); err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	token, err := c.token(ctx)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	transport, err := c.wrap(c.transport)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
-	conn, err := signalr.Dial(ctx, signalr.Config{
-		URL: u, Transport: transport, UserAgent: c.cfg.UserAgent,
+	return signalr.Dial(ctx, signalr.Config{
+		URL: u, Transport: transport, UserAgent: c.cfg.UserAgent, Expiry: token.Expiry,
 		Token: func(ctx context.Context) (string, error) {
 			t, err := c.token(ctx)
 			return t.Access.Reveal(), err
 		},
 	})
-	return conn, token.Expiry, err
 }
 
-// receive yields entries until the connection or its token ends.
-func (st *stream) receive(ctx context.Context, conn *signalr.Conn, expiry time.Time) error {
+// receive yields entries until the connection ends, and polls from time to time.
+func (st *stream) receive(ctx context.Context, conn *signalr.Conn) error {
 	pollAt := time.Now().Add(max(livePoll, st.cfg.every))
 	for {
-		m, err := st.next(ctx, conn, pollAt, expiry)
+		waiting, stop := context.WithDeadline(ctx, pollAt)
+		m, err := conn.Receive(waiting)
+		stop()
 		switch {
-		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && time.Now().Before(pollAt):
-			return errTokenExpired
 		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 			if err := st.poll(ctx); err != nil {
 				return err
@@ -211,16 +208,6 @@ func (st *stream) receive(ctx context.Context, conn *signalr.Conn, expiry time.T
 			return errStopped
 		}
 	}
-}
-
-// next receives one message, until it is time to poll or the token expires.
-func (st *stream) next(ctx context.Context, conn *signalr.Conn, pollAt, expiry time.Time) (signalr.Message, error) {
-	if !expiry.IsZero() && expiry.Before(pollAt) {
-		pollAt = expiry
-	}
-	ctx, stop := context.WithDeadline(ctx, pollAt)
-	defer stop()
-	return conn.Receive(ctx)
 }
 
 // streamedEntry decodes the entry of a message. Its argument is a JSON text that

@@ -25,6 +25,9 @@ type Config struct {
 	// Token returns the access token of the next request. It is sent in the
 	// Authorization header only, and never to a host that the negotiation names.
 	Token func(ctx context.Context) (string, error)
+	// Expiry is when the server ends the connection, because its token expires: zero
+	// if that is not known. The connection ends then with ErrExpired.
+	Expiry time.Time
 	// UserAgent is sent with every request.
 	UserAgent string
 }
@@ -41,8 +44,12 @@ const (
 	recordEnd      = '\x1e'
 )
 
-// ErrClosed is the end of a connection that the server closed.
-var ErrClosed = errors.New("the server closed the event stream")
+var (
+	// ErrClosed is the end of a connection that the server closed.
+	ErrClosed = errors.New("the server closed the event stream")
+	// ErrExpired is the end of a connection at Config.Expiry.
+	ErrExpired = errors.New("the access token of the event stream has expired")
+)
 
 var (
 	errSilent   = errors.New("the event stream was silent for too long")
@@ -197,12 +204,20 @@ func (c *Conn) deliver(ctx context.Context, data []byte) (rest []byte, err error
 	}
 }
 
-// ping keeps the connection open: the server closes it if its client is silent.
+// ping keeps the connection open until Expiry: the server closes it if its client is
+// silent.
 func (c *Conn) ping(ctx context.Context) {
+	var expired <-chan time.Time
+	if !c.cfg.Expiry.IsZero() {
+		expired = time.After(time.Until(c.cfg.Expiry))
+	}
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()
 	for {
 		select {
+		case <-expired:
+			c.cancel(ErrExpired)
+			return
 		case <-tick.C:
 			if err := c.send(ctx, `{"type":6}`); err != nil {
 				c.cancel(err)
