@@ -34,10 +34,8 @@ type refresher struct {
 	recheck time.Duration // 0: never
 
 	mu       sync.Mutex
-	cur      held
-	rejected bool      // SALTO answered 401 to cur
-	dropped  bool      // cur must not be used anymore
-	quiet    time.Time // after a failed flight: no other one before this time while cur is usable
+	cur      held           // zero if no token may be used
+	rejected saltoks.Secret // the access token that SALTO answered 401 to, until there is another one
 	flight   *flight
 	checked  time.Time // when cur was last confirmed, or last failed to be
 	failing  time.Time // since when cur cannot be confirmed; zero if it was confirmed
@@ -105,7 +103,7 @@ func (r *refresher) join(ctx context.Context, own *flight) (saltoks.Token, wait)
 	now := r.now()
 	serves := r.serves(now)
 	due := serves && r.recheck > 0 && elapsed(r.checked, now) >= r.recheck
-	if serves && !due && (r.cur.fresh(now) || r.flight != nil && r.flight != own || now.Before(r.quiet)) {
+	if serves && !due && (r.cur.fresh(now) || r.flight != nil && r.flight != own) {
 		return r.cur.token, wait{}
 	}
 	if r.flight == nil {
@@ -124,7 +122,7 @@ func (r *refresher) join(ctx context.Context, own *flight) (saltoks.Token, wait)
 // serves reports whether the token in memory may be returned.
 func (r *refresher) serves(now time.Time) bool {
 	over := !r.failing.IsZero() && elapsed(r.failing, now) >= recheckGrace
-	return !r.rejected && !r.dropped && r.cur.usable(now) && !(r.recheck > 0 && over)
+	return r.cur.usable(now) && !(r.recheck > 0 && over)
 }
 
 // landed returns the result of a flight, or the token in memory if the flight
@@ -134,7 +132,7 @@ func (r *refresher) landed(f *flight) (token saltoks.Token, again bool, err erro
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case f.err == nil && r.rejected && f.got.token.Access.Equal(r.cur.token.Access):
+	case f.err == nil && f.got.token.Access.Equal(r.rejected):
 		return saltoks.Token{}, true, nil
 	case f.err == nil:
 		return f.got.token, false, nil
@@ -175,10 +173,7 @@ func (r *refresher) launch(ctx context.Context) *flight {
 	f := &flight{confirmed: make(chan struct{}), done: make(chan struct{})}
 	f.confirm = sync.OnceFunc(func() { close(f.confirmed) })
 	r.flight = f
-	var rejected saltoks.Secret
-	if r.rejected {
-		rejected = r.cur.token.Access
-	}
+	rejected := r.rejected
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		f.err = errNoFlight // in case the host's code ends this goroutine
@@ -200,11 +195,12 @@ func (r *refresher) land(f *flight) {
 		return
 	}
 	now := r.now()
-	r.flight, r.quiet = nil, time.Time{}
+	r.flight = nil
 	if f.err == nil {
-		// A token that SALTO rejected during the flight stays rejected.
-		r.rejected = r.rejected && f.got.token.Access.Equal(r.cur.token.Access)
-		r.cur, r.dropped, r.checked, r.failing = f.got, false, now, time.Time{}
+		r.checked, r.failing = now, time.Time{}
+		if !f.got.token.Access.Equal(r.rejected) { // else SALTO rejected it during the flight
+			r.cur, r.rejected = f.got, saltoks.Secret{}
+		}
 		return
 	}
 	select {
@@ -212,21 +208,23 @@ func (r *refresher) land(f *flight) {
 	default:
 		r.fail(now)
 	}
-	r.quiet = now.Add(backoffFirst)
+	if !r.cur.fresh(now) {
+		r.cur.refreshAt = now.Add(backoffFirst) // no other flight before, while cur is usable
+	}
 }
 
 // drop makes the next Token call fetch a token, even if the one in memory is valid.
 func (r *refresher) drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dropped = true
+	r.cur = held{}
 }
 
 // end does what drop does, and discards the result of a flight in progress.
 func (r *refresher) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dropped, r.flight = true, nil
+	r.cur, r.flight = held{}, nil
 }
 
 // Reject makes the next Token call fetch another token, if t is still the
@@ -235,7 +233,7 @@ func (r *refresher) Reject(_ context.Context, t saltoks.Token) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !t.Access.IsZero() && t.Access.Equal(r.cur.token.Access) {
-		r.rejected = true
+		r.cur, r.rejected = held{}, t.Access
 	}
 	return nil
 }
