@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-var connectionDocs = saltostate.Kind[connectionDoc]{Name: userindex.ConnectionKind, Version: 1}
+var connectionDocs = saltostate.Kind[connectionDoc]{Name: userindex.ConnectionKind, Version: userindex.Version}
 
 // connectionDoc is one consent with its tokens. It is one document, so that the
 // consent, its tokens and the record of a failed refresh change together.

@@ -12,7 +12,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-var iqDocs = saltostate.Kind[iqDoc]{Name: userindex.IQKind, Version: 1}
+var iqDocs = saltostate.Kind[iqDoc]{Name: userindex.IQKind, Version: userindex.Version}
 
 // iqDoc is everything that is stored about one SALTO user at one IQ: the
 // progress of the activation, the secret and PIN that codes are computed from,

@@ -20,8 +20,8 @@ import (
 
 // State combines a Store and a Sealer. Create one with New and pass it to
 // saltoauth and saltoremote. It is immutable and safe for concurrent use; the
-// zero State is not usable. Its methods and the functions Load and Update are
-// for packages that store documents of their own.
+// zero State is not usable. Its methods and the functions Load, Update and Reseal
+// are for packages that store documents of their own.
 type State struct {
 	store  Store
 	sealer Sealer
@@ -107,15 +107,21 @@ func Update[T any](ctx context.Context, s *State, kind Kind[T], id string, fn fu
 		if err != nil {
 			return nil, fmt.Errorf("saltostate: encoding %s: %w", key, err)
 		}
-		if before.is(kind.Version, s.sealer.KeyID(), plain) {
+		if bytes.Equal(before.plain, plain) && before.keyID == s.sealer.KeyID() {
 			return stored, nil // sealing again would change the bytes and force a write
 		}
-		return sealDoc(held, s, kind.Name, kind.Version, key, plain)
+		return sealDoc(held, s, kind, key, plain)
 	})
 	if err != nil && errors.Is(err, held.Err()) {
 		return context.Cause(held)
 	}
 	return err
+}
+
+// Reseal encrypts the document of that kind under id again with the sealer's
+// current key: Update does so for a document that does not change.
+func Reseal[T any](ctx context.Context, s *State, kind Kind[T], id string) error {
+	return Update(ctx, s, kind, id, func(doc *T) (*T, error) { return doc, nil })
 }
 
 var errSlowStore = fmt.Errorf("saltostate: the Store takes too long to save a document: %w", context.DeadlineExceeded)
@@ -168,59 +174,46 @@ var errStoreContract = errors.New(
 
 // opened is a stored document as it was read, to detect whether it changed.
 type opened struct {
-	version uint16
-	keyID   string
-	plain   []byte
-}
-
-func (o opened) is(version uint16, keyID string, plain []byte) bool {
-	return o.plain != nil && o.version == version && o.keyID == keyID && bytes.Equal(o.plain, plain)
+	keyID string
+	plain []byte
 }
 
 func openDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, stored []byte) (*T, opened, error) {
 	if stored == nil {
 		return nil, opened{}, nil
 	}
-	o, err := openSealed(ctx, s, kind.Name, key, stored)
-	if err != nil {
-		return nil, opened{}, err
+	if len(stored) < 2 {
+		return nil, opened{}, fmt.Errorf("saltostate: reading %s: %w (not a document of this library)", key, ErrSealed)
 	}
-	if o.version != kind.Version {
+	version := binary.BigEndian.Uint16(stored)
+	plain, keyID, err := s.open(ctx, stored[2:], docAdditional(key, kind.Name, version))
+	if err != nil {
+		return nil, opened{}, fmt.Errorf("saltostate: reading %s: %w", key, err)
+	}
+	if version != kind.Version {
 		return nil, opened{}, fmt.Errorf("saltostate: %s was written by another release (version %d, this one reads %d): use that release",
-			key, o.version, kind.Version)
+			key, version, kind.Version)
 	}
 	doc := new(T)
-	if err := json.Unmarshal(o.plain, doc); err != nil {
+	if err := json.Unmarshal(plain, doc); err != nil {
 		// The JSON error may quote the text; the text may be a secret.
 		return nil, opened{}, fmt.Errorf("saltostate: %s was opened but cannot be decoded as a %s document", key, kind.Name)
 	}
-	return doc, o, nil
+	return doc, opened{keyID, plain}, nil
 }
 
 // A stored document is its version (2 bytes), then what Seal returns. Version and
 // key id are authenticated with the text.
-func sealDoc(ctx context.Context, s *State, kind string, version uint16, key string, plain []byte) ([]byte, error) {
-	sealed, err := s.Seal(ctx, plain, docAdditional(key, kind, version))
+func sealDoc[T any](ctx context.Context, s *State, kind Kind[T], key string, plain []byte) ([]byte, error) {
+	sealed, err := s.Seal(ctx, plain, docAdditional(key, kind.Name, kind.Version))
 	if err != nil {
 		return nil, fmt.Errorf("saltostate: sealing %s: %w", key, err)
 	}
-	out := append(binary.BigEndian.AppendUint16(nil, version), sealed...)
+	out := append(binary.BigEndian.AppendUint16(nil, kind.Version), sealed...)
 	if len(out) > maxDocument {
 		return nil, fmt.Errorf("saltostate: %s would have %d bytes, more than %d", key, len(out), maxDocument)
 	}
 	return out, nil
-}
-
-func openSealed(ctx context.Context, s *State, kind, key string, stored []byte) (o opened, err error) {
-	if len(stored) < 2 {
-		return opened{}, fmt.Errorf("saltostate: reading %s: %w (not a document of this library)", key, ErrSealed)
-	}
-	o.version = binary.BigEndian.Uint16(stored)
-	o.plain, o.keyID, err = s.open(ctx, stored[2:], docAdditional(key, kind, o.version))
-	if err != nil {
-		return opened{}, fmt.Errorf("saltostate: reading %s: %w", key, err)
-	}
-	return o, nil
 }
 
 // Seal encrypts plain with the Sealer and binds it to additional. It is for
@@ -256,25 +249,6 @@ func (s *State) open(ctx context.Context, sealed, additional []byte) (plain []by
 // kind and version. It is unambiguous because key and kind hold no zero byte.
 func docAdditional(key, kind string, version uint16) []byte {
 	return fmt.Appendf(nil, "%s\x00%s\x00%d", key, kind, version)
-}
-
-// Reseal encrypts the document of that kind under id again with the sealer's
-// current key.
-func (s *State) Reseal(ctx context.Context, kind, id string) error {
-	key := stateKey(kind, id)
-	return s.update(ctx, key, func(ctx context.Context, stored []byte) ([]byte, error) {
-		if stored == nil {
-			return nil, nil
-		}
-		o, err := openSealed(ctx, s, kind, key, stored)
-		if err != nil {
-			return nil, err
-		}
-		if o.keyID == s.sealer.KeyID() {
-			return stored, nil
-		}
-		return sealDoc(ctx, s, kind, o.version, key, o.plain)
-	})
 }
 
 // stateKey returns the Store key of a document: "saltoks/KIND/ID", with the

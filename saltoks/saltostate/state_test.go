@@ -146,7 +146,7 @@ func TestKeyRotation(t *testing.T) {
 	if err := Update(ctx, both, noteDocs, "changed", put("v", "s")); err != nil { // same text, old key: sealed again
 		t.Fatal(err)
 	}
-	if err := both.Reseal(ctx, "note", "resealed"); err != nil {
+	if err := Reseal(ctx, both, noteDocs, "resealed"); err != nil {
 		t.Fatal(err)
 	}
 	after := testState(t, store, testKey("new"))
@@ -240,7 +240,7 @@ func TestStateHonorsContexts(t *testing.T) {
 	_, hasErr := s.Has(ctx, noteDocs.Name, "x")
 	for name, err := range map[string]error{
 		"Load": loadErr, "Has": hasErr, "Update": Update(ctx, s, noteDocs, "x", put("c", "d")),
-		"Delete": s.Delete(ctx, noteDocs.Name, "x"), "Reseal": s.Reseal(ctx, noteDocs.Name, "x"),
+		"Delete": s.Delete(ctx, noteDocs.Name, "x"), "Reseal": Reseal(ctx, s, noteDocs, "x"),
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
@@ -364,7 +364,7 @@ func FuzzDocument(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	good, err := sealDoc(f.Context(), s, "note", 1, "saltoks/note/x", []byte(`{"text":"t"}`))
+	good, err := sealDoc(f.Context(), s, noteDocs, "saltoks/note/x", []byte(`{"text":"t"}`))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -9,6 +9,7 @@ package userindex
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -16,16 +17,17 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// The kinds of the documents that the index names.
+// The kinds of the documents that the index names, and the version of all kinds.
 const (
 	ConnectionKind = "connection"
 	IQKind         = "iq"
+	Version        = 1
 )
 
 // Docs is the kind of the users' documents, Lists that of the lists.
 var (
-	Docs  = saltostate.Kind[Doc]{Name: "owner", Version: 1}
-	Lists = saltostate.Kind[List]{Name: "connections", Version: 1}
+	Docs  = saltostate.Kind[Doc]{Name: "owner", Version: Version}
+	Lists = saltostate.Kind[List]{Name: "connections", Version: Version}
 )
 
 // Doc is the index of one SALTO user.
@@ -137,12 +139,15 @@ func Reseal(ctx context.Context, s *saltostate.State, environment, subject strin
 	if err != nil || doc == nil {
 		return err
 	}
-	faults := []error{s.Reseal(ctx, Docs.Name, owner)}
+	connections := saltostate.Kind[json.RawMessage]{Name: ConnectionKind, Version: Version}
+	iqs := saltostate.Kind[json.RawMessage]{Name: IQKind, Version: Version}
+	faults := []error{saltostate.Reseal(ctx, s, Docs, owner)}
 	for _, id := range doc.Connections {
-		faults = append(faults, s.Reseal(ctx, ConnectionKind, id), s.Reseal(ctx, Lists.Name, ListID(environment, id[len(id)-1:])))
+		list := ListID(environment, id[len(id)-1:])
+		faults = append(faults, saltostate.Reseal(ctx, s, connections, id), saltostate.Reseal(ctx, s, Lists, list))
 	}
 	for _, iq := range doc.IQs {
-		faults = append(faults, s.Reseal(ctx, IQKind, IQID(owner, iq.Site, iq.IQ)))
+		faults = append(faults, saltostate.Reseal(ctx, s, iqs, IQID(owner, iq.Site, iq.IQ)))
 	}
 	return errors.Join(faults...)
 }
