@@ -44,10 +44,7 @@ func (id *identity) requestToken(ctx context.Context, op string, form url.Values
 	if a.err == nil || a.err.Status != http.StatusNotFound && a.err.Status != http.StatusMethodNotAllowed {
 		return a
 	}
-	if id.oidc.Expire(ctx, m) != nil {
-		return a
-	}
-	if again, err := id.oidc.Metadata(ctx); err == nil && again.TokenEndpoint != m.TokenEndpoint {
+	if again, err := id.oidc.MetadataAfter(ctx, m); err == nil && again.TokenEndpoint != m.TokenEndpoint {
 		return id.postToken(ctx, op, again.TokenEndpoint, form)
 	}
 	return a

@@ -8,12 +8,6 @@ import (
 	"time"
 )
 
-// keySet holds the server's published RSA keys by key id.
-type keySet struct {
-	byID   map[string]*rsa.PublicKey
-	readAt time.Time
-}
-
 // keysPause is the minimum time between two reads of the keys for an unknown
 // key id.
 const keysPause = 10 * time.Second
@@ -28,8 +22,8 @@ func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 		return nil, err
 	}
 	defer unlock()
-	if age := s.Now().Sub(s.keys.readAt).Abs(); !s.keys.readAt.IsZero() && age < metadataAge {
-		if k := s.keys.find(kid); k != nil || age < keysPause {
+	if age := s.Now().Sub(s.keysAt).Abs(); s.keys != nil && age < metadataAge {
+		if k := s.keys[kid]; k != nil || age < keysPause {
 			return k, nil
 		}
 	}
@@ -43,24 +37,13 @@ func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	if err := s.Get(ctx, "keys", m.KeysURL, func(body []byte) error { return decode(body, &doc) }); err != nil {
 		return nil, err
 	}
-	s.keys = keySet{byID: make(map[string]*rsa.PublicKey), readAt: s.Now()}
+	s.keys, s.keysAt = make(map[string]*rsa.PublicKey), s.Now()
 	for _, k := range doc.Keys {
 		if pub := k.rsa(); pub != nil {
-			s.keys.byID[k.ID] = pub
+			s.keys[k.ID] = pub
 		}
 	}
-	return s.keys.find(kid), nil
-}
-
-// find returns the key with that id. For a token without a key id it returns
-// the only key, if there is exactly one.
-func (k keySet) find(kid string) *rsa.PublicKey {
-	if kid == "" && len(k.byID) == 1 {
-		for _, only := range k.byID {
-			return only
-		}
-	}
-	return k.byID[kid]
+	return s.keys[kid], nil
 }
 
 // jwk is one published key (RFC 7517).

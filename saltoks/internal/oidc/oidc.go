@@ -5,6 +5,7 @@ package oidc
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +33,9 @@ type Server struct {
 
 	reading keylock.Locks // "metadata" for meta, "keys" for keys
 	meta    *Metadata
-	keys    keySet
+	metaAt  time.Time // when meta was read; zero if it must be read again
+	keys    map[string]*rsa.PublicKey
+	keysAt  time.Time
 }
 
 // Metadata is the part of the discovery document that is used.
@@ -42,8 +45,6 @@ type Metadata struct {
 	TokenEndpoint         string `json:"token_endpoint"`
 	KeysURL               string `json:"jwks_uri"`
 	RevocationEndpoint    string `json:"revocation_endpoint"`
-
-	readAt time.Time
 }
 
 // metadataAge is how long a discovery document is used before it is read again.
@@ -52,16 +53,24 @@ const metadataAge = 24 * time.Hour
 
 // Metadata returns the discovery document, from the cache for a day. Its error
 // is the one of Get or the context's.
-func (s *Server) Metadata(ctx context.Context) (*Metadata, error) {
+func (s *Server) Metadata(ctx context.Context) (*Metadata, error) { return s.MetadataAfter(ctx, nil) }
+
+// MetadataAfter is Metadata for a caller that found an endpoint in old that does
+// not exist: it reads the document again if old is still the cached one.
+func (s *Server) MetadataAfter(ctx context.Context, old *Metadata) (*Metadata, error) {
 	unlock, err := s.reading.Lock(ctx, "metadata")
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if s.meta != nil && s.Now().Sub(s.meta.readAt).Abs() < metadataAge {
+	if s.meta == old {
+		s.metaAt = time.Time{}
+	}
+	now := s.Now()
+	if s.meta != nil && now.Sub(s.metaAt).Abs() < metadataAge {
 		return s.meta, nil
 	}
-	m := &Metadata{readAt: s.Now()}
+	m := new(Metadata)
 	err = s.Get(ctx, "discovery", strings.TrimSuffix(s.Issuer, "/")+"/.well-known/openid-configuration", func(body []byte) error {
 		if err := decode(body, m); err != nil {
 			return err
@@ -75,24 +84,8 @@ func (s *Server) Metadata(ctx context.Context) (*Metadata, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.meta = m
+	s.meta, s.metaAt = m, now
 	return m, nil
-}
-
-// Expire makes the next Metadata call read the document again, if m is still
-// the cached one. Call it when an endpoint in m does not exist.
-func (s *Server) Expire(ctx context.Context, m *Metadata) error {
-	unlock, err := s.reading.Lock(ctx, "metadata")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if s.meta == m {
-		old := *m
-		old.readAt = time.Time{}
-		s.meta = &old
-	}
-	return nil
 }
 
 // check requires every endpoint to have the issuer's origin, so that a forged
