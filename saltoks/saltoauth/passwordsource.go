@@ -42,17 +42,16 @@ type passwordTokens struct {
 	user     string
 	password PasswordFunc
 
-	attempts int // failed ones in a row
-	retryAt  time.Time
-	last     error
-	granted  time.Time
-	expiry   time.Time
+	pause   pause // after grants that failed, the last one with err
+	err     error
+	granted time.Time
+	expiry  time.Time
 }
 
 func (p *passwordTokens) fetch(ctx context.Context, rejected saltoks.Secret) (held, error) {
 	now := p.id.now()
-	if now.Before(p.retryAt) && p.retryAt.Sub(now) <= backoffLast {
-		return held{}, p.last
+	if _, paused := p.pause.or(pause{}, now); paused {
+		return held{}, p.err
 	}
 	if until, young := justGranted(p.granted, p.expiry, now); !rejected.IsZero() && young {
 		return held{}, errJustGranted("password grant", until)
@@ -64,18 +63,17 @@ func (p *passwordTokens) fetch(ctx context.Context, rejected saltoks.Secret) (he
 	end(err)
 	now = p.id.now()
 	if err == nil {
-		p.attempts, p.retryAt, p.last, p.granted, p.expiry = 0, time.Time{}, nil, now, h.token.Expiry
+		p.pause, p.granted, p.expiry = pause{}, now, h.token.Expiry
 		return h, nil
 	}
-	p.attempts++
 	e, ok := errors.AsType[*IdentityError](err)
 	if !ok {
 		e = new(IdentityError)
 	}
-	p.retryAt = retryTime(now, p.attempts, e.RetryAt).UTC()
-	e.RetryAt, p.last = p.retryAt, err
+	p.pause = p.pause.after(answer{at: now, err: e})
+	e.RetryAt, p.err = p.pause.Until, err
 	p.id.log.LogAttrs(ctx, slog.LevelWarn, "password grant failed",
-		slog.Int("attempt", p.attempts), slog.Time("retry_at", p.retryAt), slog.String("error", err.Error()))
+		slog.Int("attempt", p.pause.Failed), slog.Time("retry_at", p.pause.Until), slog.String("error", err.Error()))
 	return held{}, err
 }
 
