@@ -50,7 +50,7 @@ func (a *Authorizer) Reconnect(ctx context.Context, l Login, callback url.Values
 		}
 	}
 	after, err := a.update(ctx, id, func(doc *connectionDoc) error {
-		if doc.Site != before.Site {
+		if doc.Subject != g.Subject || doc.Site != before.Site {
 			return errors.New("saltoauth: the connection was changed while it was being reconnected: begin again")
 		}
 		doc.Tokens, doc.ConsentedAt = g.Tokens, g.ConsentedAt

@@ -199,17 +199,7 @@ func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq salto
 
 // checkCode makes SALTO check one code.
 func (a *Activation) checkCode(ctx context.Context, at siteIQ) error {
-	doc, err := a.load(ctx, at)
-	if err != nil {
-		return notSentError(err)
-	}
-	if err := doc.Breaker.check(at, a.now()); err != nil {
-		return notSentError(err)
-	}
-	if err := a.sameUser(ctx); err != nil {
-		return notSentError(err)
-	}
-	code, err := a.code(ctx, at, doc)
+	doc, code, err := a.prepare(ctx, at)
 	if err != nil {
 		return notSentError(err)
 	}

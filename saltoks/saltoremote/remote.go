@@ -176,20 +176,17 @@ func (r *Remote) prepareBefore(ctx context.Context, d *saltoks.SendDeadline, at 
 }
 
 // prepare reads the store once and gets one code.
-func (r *Remote) prepare(ctx context.Context, at siteIQ) (iqDoc, saltoks.OTP, error) {
-	doc, err := r.load(ctx, at)
-	if err != nil {
-		return doc, saltoks.OTP{}, err
+func (c *core) prepare(ctx context.Context, at siteIQ) (doc iqDoc, code saltoks.OTP, err error) {
+	doc, err = c.load(ctx, at)
+	if err == nil {
+		err = doc.Breaker.check(at, c.now())
 	}
-	if err := doc.Breaker.check(at, r.now()); err != nil {
-		return doc, saltoks.OTP{}, err
+	if err == nil {
+		err = c.sameUser(ctx)
 	}
-	if err := r.sameUser(ctx); err != nil {
-		refused := saltoks.NewNotSentError(err)
-		refused.Method, refused.Route = "PATCH", "/v1.2/sites/{site}/locks/{lock}/locking"
-		return doc, saltoks.OTP{}, refused
+	if err == nil {
+		code, err = c.code(ctx, at, doc)
 	}
-	code, err := r.code(ctx, at, doc)
 	return doc, code, err
 }
 
