@@ -175,18 +175,22 @@ func (r *Remote) prepareBefore(ctx context.Context, d *saltoks.SendDeadline, at 
 	return doc, code, err
 }
 
-// prepare reads the store once and gets one code.
-func (c *core) prepare(ctx context.Context, at siteIQ) (doc iqDoc, code saltoks.OTP, err error) {
-	doc, err = c.load(ctx, at)
+// prepare reads the store once and gets one code. The error of a token names the
+// command that requires it, so that it is not taken for one of the store.
+func (c *core) prepare(ctx context.Context, at siteIQ) (iqDoc, saltoks.OTP, error) {
+	doc, err := c.load(ctx, at)
 	if err == nil {
 		err = doc.Breaker.check(at, c.now())
 	}
-	if err == nil {
-		err = c.sameUser(ctx)
+	if err != nil {
+		return doc, saltoks.OTP{}, err
 	}
-	if err == nil {
-		code, err = c.code(ctx, at, doc)
+	if err := c.sameUser(ctx); err != nil {
+		refused := saltoks.NewNotSentError(err)
+		refused.Method, refused.Route = "PATCH", "/v1.2/sites/{site}/locks/{lock}/locking"
+		return doc, saltoks.OTP{}, refused
 	}
+	code, err := c.code(ctx, at, doc)
 	return doc, code, err
 }
 
