@@ -86,6 +86,16 @@ type pollConfig struct {
 	err       error
 }
 
+func newPollConfig(opts []PollOption) pollConfig {
+	cfg := pollConfig{overlap: DefaultOverlap}
+	for _, o := range opts {
+		if o != nil {
+			o(&cfg)
+		}
+	}
+	return cfg
+}
+
 // Overlap makes Poll read back d before the newest entry it knows; d must be
 // positive. Entries of an IQ that was offline appear late, with times before
 // those of entries already read. A longer overlap finds entries that appear
@@ -119,12 +129,7 @@ func DeepEvery(d time.Duration) PollOption {
 // entry that appears later than the overlap covers is found by a deep pass
 // only. After an error the old cursor stays valid.
 func (s *EntriesService) Poll(ctx context.Context, site SiteID, since EntryCursor, opts ...PollOption) ([]Entry, EntryCursor, error) {
-	cfg := pollConfig{overlap: DefaultOverlap}
-	for _, o := range opts {
-		if o != nil {
-			o(&cfg)
-		}
-	}
+	cfg := newPollConfig(opts)
 	if cfg.err != nil {
 		return nil, since, s.c.refuse(newRequest("GET", routeEntries, Safe, string(site)), cfg.err)
 	}

@@ -32,14 +32,8 @@ type stream struct {
 }
 
 func newStream(c *Client, site SiteID, cfg streamConfig, yield func(Entry, error) bool) *stream {
-	poll := pollConfig{overlap: DefaultOverlap}
-	for _, o := range cfg.polls {
-		if o != nil {
-			o(&poll)
-		}
-	}
 	return &stream{
-		c: c, site: site, cfg: cfg, overlap: poll.overlap, yield: yield,
+		c: c, site: site, cfg: cfg, overlap: newPollConfig(cfg.polls).overlap, yield: yield,
 		cursor: cfg.cursor, recent: map[EntryID]time.Time{},
 	}
 }

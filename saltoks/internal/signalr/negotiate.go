@@ -22,7 +22,6 @@ var ErrNoTransport = errors.New("the event stream offers neither Server-Sent Eve
 
 type negotiation struct {
 	ConnectionToken     string
-	ConnectionID        string
 	AvailableTransports []struct {
 		Transport       string
 		TransferFormats []string
@@ -46,11 +45,7 @@ func (c *Conn) negotiate(ctx context.Context) (events bool, err error) {
 			}
 			continue
 		}
-		id := n.ConnectionToken
-		if id == "" {
-			id = n.ConnectionID // of negotiation version 0
-		}
-		c.url = withQuery(c.url, "id", id)
+		c.url = withQuery(c.url, "id", n.ConnectionToken)
 		switch {
 		case n.offers("ServerSentEvents"):
 			return true, nil
