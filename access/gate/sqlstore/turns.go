@@ -69,10 +69,10 @@ func (s *Store) enter(ctx context.Context, site string, u urgency) (end func(), 
 	return s.writes.enter(ctx, site, u)
 }
 
-// reading waits for the turn of a read of a request at a site, and then until another read
-// may use a connection; end ends it. Without turns, the reads of a burst at one site would
-// be in front of those of all others. A pool gives a free connection to any of those that
-// wait for one, so that an outcome would wait behind the reads of new requests.
+// reading waits for the turn of a read of a request at a site, so that other sites do not
+// wait behind the reads of a burst at one, and then for one of the places of all reads, so
+// that outcomes do not wait behind them: a pool gives a free connection to any of those that
+// wait for one. end ends both.
 func (s *Store) reading(ctx context.Context, site string) (end func(), err error) {
 	if s.read.dialect == SQLite {
 		return func() {}, nil
