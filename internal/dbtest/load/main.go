@@ -56,7 +56,7 @@ func cases() []measurement {
 			settings{Processes: 4, Goroutines: 16, Seconds: 6, Cloud: 50 * time.Millisecond}, killed},
 		{"restart", "the server is stopped at once and starts again", settings{Processes: 4, Goroutines: 16, Seconds: 15}, restart},
 		{"hot", "one busy site beside many others",
-			settings{Sites: 100, Members: 16_000, Goroutines: 64, Taps: 500, Seconds: 10, Every: 2 * time.Second}, hot},
+			settings{Sites: 100, Members: 32_000, Goroutines: 64, Taps: 500, Seconds: 10, Every: 2 * time.Second}, hot},
 		{"rate", "one site, with a round trip of 2.4 ms", settings{Seconds: 5, RoundTrip: 2400 * time.Microsecond}, rate},
 		{"retention", "members tap while old rows are removed",
 			settings{Rows: 1_000_000, Goroutines: 20, Seconds: 15, Every: time.Second}, retention},
