@@ -59,7 +59,7 @@ func TestMatchOpen(t *testing.T) {
 			" |--*--|",
 			"   0 1",
 		}, 0, 0, false},
-		"the figure in proofs.go": {[]string{
+		"the figure in matching.go": {[]string{
 			" |--------|",
 			"      |---------*-------|",
 			"                |----------|",

@@ -47,14 +47,6 @@ type sentCommand struct {
 	actor string
 }
 
-// commandGroup are commands of one movement whose entries may be mistaken for each
-// other's. One of them is Unconfirmed, the others are Accepted.
-type commandGroup struct {
-	movement
-	commands []sentCommand // sorted by from
-	open     int           // the index of the Unconfirmed one
-}
-
 // prove settles the Unconfirmed commands that the stored entries show to have
 // moved their lock.
 func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receipt, err error) {
@@ -105,23 +97,14 @@ func (g *Gate) groupsAround(ctx context.Context, first, last time.Time) ([]comma
 		if err != nil {
 			return nil, err
 		}
+		groups := slices.DeleteFunc(groupsOf(sent), func(c commandGroup) bool {
+			return c.open < 0 || c.commands[c.open].Begun.Before(first) || c.commands[c.open].Begun.After(last)
+		})
 		complete := interval{since.Add(longestInterval), before.Add(-longestInterval)}
-		groups, all := []commandGroup{}, true
-		for what, list := range sent {
-			if what == (movement{}) {
-				continue
-			}
-			for _, commands := range overlapping(list) {
-				open, ok := onlyOpen(commands)
-				if !ok || commands[open].Begun.Before(first) || commands[open].Begun.After(last) ||
-					overlapAny(commands, sent[movement{}]) { // an entry may belong to an unknown one
-					continue
-				}
-				groups = append(groups, commandGroup{what, commands, open})
-				all = all && complete.contains(commands[0].from) && complete.contains(latest(commands))
-			}
+		incomplete := func(c commandGroup) bool {
+			return !complete.contains(c.commands[0].from) || !complete.contains(c.until())
 		}
-		if all || around > proofFor {
+		if around > proofFor || !slices.ContainsFunc(groups, incomplete) {
 			return groups, nil
 		}
 	}
@@ -163,11 +146,7 @@ func (g *Gate) sentBetween(ctx context.Context, since, before time.Time) (map[mo
 // proveGroup settles the open command of a group if every command of the group has
 // an entry.
 func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, group commandGroup) (r Receipt, ok bool, err error) {
-	intervals := make([]interval, len(group.commands))
-	for i, c := range group.commands {
-		intervals[i] = c.interval
-	}
-	list, err := g.readings(ctx, reader, group.lock, intervals[0].from, latest(group.commands).Add(time.Microsecond))
+	list, err := g.readings(ctx, reader, group.lock, group.commands[0].from, group.until().Add(time.Microsecond))
 	if err != nil {
 		return Receipt{}, false, err
 	}
@@ -178,7 +157,7 @@ func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, group comman
 			entries, times = append(entries, e.VendorEntry), append(times, e.At)
 		}
 	}
-	first, last, ok := matchOpen(intervals, group.open, times)
+	first, last, ok := matchOpen(group.intervals(), group.open, times)
 	if !ok {
 		return Receipt{}, false, nil
 	}
@@ -193,20 +172,6 @@ func (g *Gate) proveGroup(ctx context.Context, reader VendorReader, group comman
 		return Receipt{}, false, nil
 	}
 	return r, err == nil, err
-}
-
-// onlyOpen returns the index of the one Unconfirmed command; ok is false if there
-// is not exactly one, or if a command is still being sent.
-func onlyOpen(group []sentCommand) (index int, ok bool) {
-	for i, c := range group {
-		switch {
-		case c.Outcome == Sending, c.Outcome == Unconfirmed && ok:
-			return 0, false
-		case c.Outcome == Unconfirmed:
-			index, ok = i, true
-		}
-	}
-	return index, ok
 }
 
 // reading is an entry of the lock system's log and its meaning.
@@ -268,122 +233,4 @@ func (g *Gate) settleAsMoved(ctx context.Context, e storage.JournalEntry, proof 
 	r.Recorded, r.CheckIn, r.Err = true, checkIn, nil
 	g.report(ctx, c.link, r, true)
 	return r, nil
-}
-
-// The matching of commands to the entries of the lock system's log. It compares times
-// only: the entries are already filtered by lock, action and user.
-//
-// A command that was carried out has exactly one entry, dated within the command's
-// interval. So commands to one lock whose intervals overlap are examined together, and
-// if n of them have n entries, one in the interval of each, all of them were carried
-// out:
-//
-//	accepted   a  |--------|
-//	open       b       |-----------------|
-//	accepted   c                 |----------|
-//	entries            1           2    3
-//
-// Entry 1 belongs to a, which can have no other. Of 2 and 3, one belongs to b and one
-// to c. In both cases b moved the lock, at the earliest at 2 and at the latest at 3.
-// With one entry less, or with a second open command, nothing is proven: the missing
-// entry may be b's.
-
-// interval is when the entry of a command may be dated, both ends included.
-type interval struct{ from, until time.Time }
-
-func (i interval) contains(t time.Time) bool { return !t.Before(i.from) && !t.After(i.until) }
-
-func (i interval) overlaps(o interval) bool { return !i.from.After(o.until) && !o.from.After(i.until) }
-
-// latest returns when the last interval of a list ends.
-func latest(list []sentCommand) time.Time {
-	return slices.MaxFunc(list, func(a, b sentCommand) int { return a.until.Compare(b.until) }).until
-}
-
-// overlapping splits a list that is sorted by from into groups: intervals of different
-// groups do not overlap.
-func overlapping(list []sentCommand) (groups [][]sentCommand) {
-	var until time.Time
-	start := 0
-	for i, c := range list {
-		if i > start && c.from.After(until) {
-			groups = append(groups, list[start:i])
-			start = i
-		}
-		if i == start || c.until.After(until) {
-			until = c.until
-		}
-	}
-	if start < len(list) {
-		groups = append(groups, list[start:])
-	}
-	return groups
-}
-
-// overlapAny reports whether a command of one list overlaps one of another list.
-func overlapAny(a, b []sentCommand) bool {
-	return slices.ContainsFunc(a, func(x sentCommand) bool {
-		return slices.ContainsFunc(b, func(y sentCommand) bool { return x.overlaps(y.interval) })
-	})
-}
-
-// matchOpen reports whether every command has an entry of its own, and returns
-// the first and the last entry that may then be that of the open command. Both
-// lists are sorted.
-func matchOpen(commands []interval, open int, entries []time.Time) (first, last int, ok bool) {
-	if len(commands) != len(entries) {
-		return 0, 0, false
-	}
-	for k := range entries {
-		if !slices.Contains(candidates(commands, entries, k), open) {
-			continue
-		}
-		if !ok {
-			first, ok = k, true
-		}
-		last = k
-	}
-	return first, last, ok
-}
-
-// candidates returns the commands that can have caused entry k. Unless there are fewer
-// entries than commands, every other command must have one, too: with more entries, a
-// command is not known any more and nothing is certain.
-func candidates(commands []interval, entries []time.Time, k int) (list []int) {
-	rest := slices.Delete(slices.Clone(entries), k, k+1)
-	for i, c := range commands {
-		if !c.contains(entries[k]) {
-			continue
-		}
-		others := slices.Delete(slices.Clone(commands), i, i+1)
-		if len(entries) < len(commands) || matchAll(others, rest) {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
-// matchAll reports whether each command can have one of the entries in its interval.
-// Each entry in turn is assigned to the command whose interval ends first.
-func matchAll(commands []interval, entries []time.Time) bool {
-	var waiting []interval // those that have begun and have no entry yet
-	for _, at := range entries {
-		for len(commands) > 0 && !commands[0].from.After(at) {
-			waiting, commands = append(waiting, commands[0]), commands[1:]
-		}
-		if len(waiting) == 0 {
-			return false
-		}
-		next := 0
-		for i, c := range waiting {
-			if c.until.Before(waiting[next].until) {
-				next = i
-			}
-		}
-		if !waiting[next].contains(at) {
-			return false
-		}
-		waiting = slices.Delete(waiting, next, next+1)
-	}
-	return len(commands) == 0 && len(waiting) == 0
 }

@@ -31,14 +31,7 @@ func (g *Gate) proveEverything(ctx context.Context, reader VendorReader) (settle
 	if err != nil {
 		return nil, err
 	}
-	var groups []commandGroup
-	for what, list := range sent {
-		for _, commands := range overlapping(list) {
-			if i, ok := onlyOpen(commands); ok && what != (movement{}) && !overlapAny(commands, sent[movement{}]) {
-				groups = append(groups, commandGroup{what, commands, i})
-			}
-		}
-	}
+	groups := slices.DeleteFunc(groupsOf(sent), func(c commandGroup) bool { return c.open < 0 })
 	sortByBegun(groups)
 	for _, group := range groups {
 		receipt, ok, err := g.proveOneOf(ctx, reader, group, sent)
@@ -57,11 +50,7 @@ func (g *Gate) proveOneOf(
 	ctx context.Context, reader VendorReader, group commandGroup, sent map[movement][]sentCommand,
 ) (r Receipt, ok bool, err error) {
 	what, commands, open := group.movement, group.commands, group.open
-	var intervals []interval
-	for _, c := range commands {
-		intervals = append(intervals, c.interval)
-	}
-	list, err := g.readings(ctx, reader, what.lock, commands[0].from, latest(commands).Add(time.Microsecond))
+	list, err := g.readings(ctx, reader, what.lock, commands[0].from, group.until().Add(time.Microsecond))
 	if err != nil {
 		return Receipt{}, false, err
 	}
@@ -72,7 +61,7 @@ func (g *Gate) proveOneOf(
 			entries, times = append(entries, e.VendorEntry), append(times, e.At)
 		}
 	}
-	first, last, ok := matchOpen(intervals, open, times)
+	first, last, ok := matchOpen(group.intervals(), open, times)
 	if !ok {
 		return Receipt{}, false, nil
 	}

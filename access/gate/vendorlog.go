@@ -259,16 +259,8 @@ func (v *vendorRows) senders(ctx context.Context, first, last time.Time) (map[st
 		}
 	}
 	senders := map[string]sentCommand{}
-	unknown := sent[movement{}] // any entry may belong to one of them
-	for what, commands := range sent {
-		if what == (movement{}) {
-			continue
-		}
-		for _, group := range overlapping(commands) {
-			if !overlapAny(group, unknown) {
-				attribute(group, entriesOf(group, entries[what]), senders)
-			}
-		}
+	for _, group := range groupsOf(sent) {
+		attribute(group, entriesOf(group.commands, entries[group.movement]), senders)
 	}
 	return senders, nil
 }
@@ -284,24 +276,21 @@ func entriesOf(group []sentCommand, entries []VendorEntry) (list []VendorEntry) 
 }
 
 // attribute sets the command of each entry of a group, where it is certain.
-func attribute(group []sentCommand, entries []VendorEntry, senders map[string]sentCommand) {
-	intervals, times := make([]interval, len(group)), make([]time.Time, len(entries))
-	for i, c := range group {
-		intervals[i] = c.interval
-	}
+func attribute(group commandGroup, entries []VendorEntry, senders map[string]sentCommand) {
+	times := make([]time.Time, len(entries))
 	for i, e := range entries {
 		times[i] = e.At
 	}
-	if oneByOne(group, times) {
+	if oneByOne(group.commands, times) {
 		for i, e := range entries {
-			senders[e.ID] = group[i]
+			senders[e.ID] = group.commands[i]
 		}
 		return
 	}
 	for k, e := range entries {
 		var sender *sentCommand
-		for _, i := range candidates(intervals, times, k) {
-			c := group[i]
+		for _, i := range candidates(group.intervals(), times, k) {
+			c := group.commands[i]
 			switch {
 			case sender == nil:
 				sender = &c
