@@ -144,25 +144,17 @@ func (g *Gate) await(ctx context.Context, e storage.JournalEntry) (storage.Journ
 // processes may call it. Nothing is ever sent again.
 func (g *Gate) Recover(ctx context.Context) (settled int, err error) {
 	defer containIn("Recover", &err)
-	const batch = 100
-	for {
-		query := storage.JournalQuery{Site: g.c.Site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: batch}
-		list, err := g.c.Records.Entries(ctx, query)
-		if err != nil {
+	query := storage.JournalQuery{Site: g.c.Site, Outcome: Sending, SendByBefore: g.clock().Add(-staleAfter), Limit: allEntries}
+	list, err := g.c.Records.Entries(ctx, query)
+	for _, e := range list {
+		switch err := g.abandon(ctx, e); {
+		case err == nil:
+			settled++
+		case !errors.Is(err, ErrConflict): // a conflict: it was settled meanwhile
 			return settled, err
 		}
-		for _, e := range list {
-			switch err := g.abandon(ctx, e); {
-			case err == nil:
-				settled++
-			case !errors.Is(err, ErrConflict): // a conflict: it was settled meanwhile
-				return settled, err
-			}
-		}
-		if len(list) < batch {
-			return settled, nil
-		}
 	}
+	return settled, err
 }
 
 // abandon settles a command whose process ended.
