@@ -274,12 +274,8 @@ func (g *Gate) lead(ctx context.Context, d time.Duration) (leads bool, err error
 		return false, nil
 	}
 	g.mayLead.Store(true)
-	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
-	defer cancel()
-	err = contain("Records", func() (err error) {
-		leads, err = g.c.Records.AcquireLease(ctx, g.c.Site, "problems", g.id, d)
-		return err
-	})
+	lease := turn{records: g.c.Records, site: g.c.Site, lease: "problems"}
+	leads, err = lease.acquire(ctx, g.id, d)
 	if err == nil {
 		g.mayLead.Store(leads && d > 0)
 	}

@@ -183,10 +183,15 @@ func (r *Runner) Run(ctx context.Context) {
 		all.Go(func() { r.loop(ctx, j) })
 	}
 	<-ctx.Done()
-	if !returns(all.Wait) {
+	r.leave(context.WithoutCancel(ctx), all.Wait)
+}
+
+// leave waits for the runs in progress, and lets another process report problems at once.
+func (r *Runner) leave(ctx context.Context, wait func()) {
+	if !returns(wait) {
 		r.gate.c.Logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", r.gate.c.Site)
 	}
-	_, _ = r.gate.lead(context.WithoutCancel(ctx), 0) // another process may report problems at once
+	_, _ = r.gate.lead(ctx, 0)
 }
 
 // returns reports whether wait returns within stopWithin.

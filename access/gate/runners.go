@@ -140,11 +140,7 @@ func (s *servedSite) remove() {
 		stop()
 	}
 	s.mu.Unlock()
-	ctx := context.Background()
-	if !returns(s.runs.Wait) {
-		s.gate.c.Logger.ErrorContext(ctx, "gate: a job did not end after its context", "site", s.gate.c.Site)
-	}
-	_, _ = s.gate.lead(ctx, 0)
+	s.leave(context.Background(), s.runs.Wait)
 }
 
 // sameStorage reports whether a and b are known to be the same.
