@@ -145,19 +145,11 @@ func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult,
 		decision: access.Decision{Allowed: true, Reason: access.Reason(over[0].Why)},
 		link:     facts.Link, loc: facts.Question.Location,
 	}
-	ctx, end := g.trace(ctx, PhaseRequest, access.Lock, door)
-	var e *ended
-	if d.link.IsZero() {
-		e = g.deny(ctx, d, CauseNotLinked, nil)
-	} else {
-		e = g.execute(ctx, d, now)
-	}
-	r := e.receipt
-	r.RequestID, r.Door, r.Action = tap.RequestID, door, access.Lock
-	if r.Err == nil {
-		r.Err = e.err
-	}
-	g.report(ctx, e.link, r, false)
-	end(r)
+	r, _ := g.complete(ctx, access.Lock, tap, func(ctx context.Context) *ended { // a receipt that ends with an error has it
+		if d.link.IsZero() {
+			return g.deny(ctx, d, CauseNotLinked, nil)
+		}
+		return g.execute(ctx, d, now)
+	})
 	return r
 }

@@ -37,15 +37,21 @@ func (g *Gate) Lock(ctx context.Context, tap Tap) (Receipt, error) {
 }
 
 func (g *Gate) handle(ctx context.Context, action access.Action, tap Tap) (Receipt, error) {
+	return g.complete(ctx, action, tap, func(ctx context.Context) *ended { return g.process(ctx, action, tap) })
+}
+
+// complete runs one request, and traces and reports it.
+func (g *Gate) complete(ctx context.Context, action access.Action, tap Tap, run func(context.Context) *ended) (Receipt, error) {
 	ctx, end := g.trace(ctx, PhaseRequest, action, tap.Door)
-	e := g.process(ctx, action, tap)
-	e.receipt.RequestID, e.receipt.Member, e.receipt.Door, e.receipt.Action = tap.RequestID, tap.Member, tap.Door, action
-	g.report(ctx, e.link, e.receipt, false)
-	end(e.receipt)
-	if e.receipt.Outcome == Unconfirmed {
+	e := run(ctx)
+	r := e.receipt
+	r.RequestID, r.Member, r.Door, r.Action = tap.RequestID, tap.Member, tap.Door, action
+	g.report(ctx, e.link, r, false)
+	end(r)
+	if r.Outcome == Unconfirmed {
 		g.becameUnconfirmed()
 	}
-	return e.receipt, e.err
+	return r, e.err
 }
 
 // process runs one request: lookup, facts, decision, claim, command, settlement. The
