@@ -16,10 +16,28 @@ func (g *Gate) load(ctx context.Context, member, door string, at time.Time) (fac
 		facts, err = g.c.Facts.Load(ctx, storage.FactsQuery{Site: g.c.Site, Member: member, Door: door, At: at})
 		return err
 	})
-	if q := &facts.Question; q.Location == nil {
-		q.Location = g.c.Zones.load(q.TimeZone, at) // nil for an unknown one, which Evaluate refuses
-	}
+	g.locate(&facts.Question, at)
 	return facts, err
+}
+
+// anyone is the member or door of a query whose result is the same for all of them.
+const anyone = "-"
+
+// loadAll reads the facts of one member at every door, and loads the site's time zone.
+func (g *Gate) loadAll(ctx context.Context, member string, at time.Time) ([]storage.Snapshot, error) {
+	list, err := g.c.Facts.LoadAll(ctx, storage.FactsQuery{Site: g.c.Site, Member: member, At: at})
+	for i := range list {
+		g.locate(&list[i].Question, at)
+	}
+	return list, err
+}
+
+// locate loads the time zone, unless the host's facts have it. It remains nil for an
+// unknown one, which Evaluate refuses.
+func (g *Gate) locate(q *access.Question, at time.Time) {
+	if q.Location == nil {
+		q.Location = g.c.Zones.load(q.TimeZone, at)
+	}
 }
 
 func (g *Gate) unknownZone(q *access.Question) error {

@@ -349,9 +349,21 @@ func (l located) Load(ctx context.Context, a storage.FactsQuery) (storage.Snapsh
 	if err != nil {
 		return s, err
 	}
+	return s, locate(&s)
+}
+
+func (l located) LoadAll(ctx context.Context, a storage.FactsQuery) ([]storage.Snapshot, error) {
+	list, err := l.Facts.LoadAll(ctx, a)
+	for i := range list {
+		err = errors.Join(err, locate(&list[i]))
+	}
+	return list, err
+}
+
+func locate(s *storage.Snapshot) (err error) {
 	s.Question.Location, err = time.LoadLocation(s.Question.TimeZone)
 	s.Question.TimeZone = ""
-	return s, err
+	return err
 }
 
 func TestSettledLaterInAZoneWithoutName(t *testing.T) {

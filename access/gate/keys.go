@@ -53,7 +53,7 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 	if now.IsZero() {
 		return nil, errClock
 	}
-	all, err := g.c.Facts.LoadAll(ctx, storage.FactsQuery{Site: g.c.Site, Member: member, At: now})
+	all, err := g.loadAll(ctx, member, now)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +72,6 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 		q := &s.Question
 		if q.Door == nil {
 			continue
-		}
-		if q.Location == nil {
-			q.Location = g.c.Zones.load(q.TimeZone, now)
 		}
 		d, err := access.Evaluate(*q, access.Request{Member: member, Door: q.Door.ID, Action: access.Unlock, At: now})
 		key := g.key(&s, d, member, holds)

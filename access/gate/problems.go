@@ -179,8 +179,7 @@ func stateCauses() []Cause {
 
 // stateProblems reports what the lock system reports about the locks of doors.
 func (g *Gate) stateProblems(ctx context.Context, locks map[lockID]CatalogLock) error {
-	const unknown = "-" // doors are the same for every member
-	doors, err := g.c.Facts.LoadAll(ctx, storage.FactsQuery{Site: g.c.Site, Member: unknown, At: g.clock()})
+	doors, err := g.loadAll(ctx, anyone, g.clock())
 	if err != nil && !errors.Is(err, ErrNotFound) { // a site without rules has no doors
 		return err
 	}

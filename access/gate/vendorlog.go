@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"iter"
@@ -139,15 +140,11 @@ const vendorPage = 500
 // door, it selects the lock that is linked to it; it selects nothing if there is none.
 func (v *vendorRows) doors(ctx context.Context) (selects bool, err error) {
 	defer containIn("VendorLog", &err)
-	const unknown = "-" // doors and time zone are the same for every member
-	now := v.g.clock()
-	all, err := v.g.c.Facts.LoadAll(ctx, storage.FactsQuery{Site: v.g.c.Site, Member: unknown, At: now})
+	all, err := v.g.loadAll(ctx, anyone, v.g.clock())
 	v.linked, v.zone = map[string]access.Door{}, time.UTC
 	lock := "" // of the door that the query names
 	for _, s := range all {
-		if zone := v.g.c.Zones.load(s.Question.TimeZone, now); zone != nil {
-			v.zone = zone
-		}
+		v.zone = cmp.Or(s.Question.Location, v.zone)
 		if s.Question.Door == nil || s.Link.IsZero() {
 			continue
 		}

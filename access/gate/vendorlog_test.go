@@ -283,3 +283,20 @@ func TestExportVendorCSV(t *testing.T) {
 		}
 	})
 }
+
+// The local times of the file are those of the site, also if the host's facts give the
+// zone itself.
+func TestExportVendorCSVInAZoneWithoutName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, r := setup(t, func(c *gate.Config) { c.Facts = located{c.Facts} }), &vendorLog{}
+		r.add("l1", access.Unlock, "a fob", time.Now())
+		b.ingest(r)
+		var file bytes.Buffer
+		if _, err := b.gate.ExportVendorCSV(t.Context(), &file, r, gate.VendorRowQuery{}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(file.String(), "2000-01-01T01:00:00.000000+01:00") {
+			t.Errorf("got %s", file.String())
+		}
+	})
+}
