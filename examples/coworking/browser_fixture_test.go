@@ -28,26 +28,44 @@ type screenSize struct {
 
 var screenSizes = []screenSize{{"phone", 390, 844}, {"desktop", 1280, 800}}
 
-// chromium starts a browser for a test.
+// One browser serves all tests: each tab has its own cookies and storage.
+var (
+	sharedBrowser = sync.OnceValues(startBrowser)
+	stopBrowser   = func() {}
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	stopBrowser()
+	os.Exit(code)
+}
+
+func startBrowser() (context.Context, error) {
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en-GB"))
+	ctx, cancel := chromedp.NewContext(ctx)
+	stopBrowser = func() { cancel(); stop() }
+	return ctx, chromedp.Do(ctx)
+}
+
+// chromium returns the browser of all tests.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("browser tests take minutes: run without -short")
 	}
-	path, err := exec.LookPath("chromium")
-	if err != nil {
+	ctx, err := sharedBrowser()
+	if errors.Is(err, exec.ErrNotFound) {
 		t.Skip("this test requires Debian's chromium in PATH: apt-get install -y chromium")
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en-GB"),
-		chromedp.UserDataDir(t.TempDir()))
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
+	if err != nil {
 		t.Fatal("starting chromium: ", err)
 	}
 	return ctx
