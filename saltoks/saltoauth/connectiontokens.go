@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
@@ -21,9 +21,8 @@ type connectionTokens struct {
 	state *saltostate.State
 	conn  string
 
-	mu      sync.Mutex
-	pause   pause       // the identity server did not answer this process
-	unsaved *unsavedSet // tokens that could not be saved; the next flight saves them
+	pause   atomic.Pointer[pause]      // the identity server did not answer this process; nil: it did
+	unsaved atomic.Pointer[unsavedSet] // tokens that could not be saved; the next flight saves them
 }
 
 // unsavedSet holds tokens that only this process has. They are saved unless the
@@ -111,7 +110,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 	case errors.Is(err, errAdopted):
 		return out.held, nil
 	case err != nil && unsaved != nil:
-		c.keepUnsaved(unsaved)
+		c.unsaved.Store(unsaved)
 		c.id.log.LogAttrs(ctx, slog.LevelError,
 			"rotated tokens could not be saved; the next call tries again, but the tokens are lost if the process ends first",
 			slog.String("connection", c.conn), slog.String("error", err.Error()))
@@ -119,7 +118,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 	case err != nil:
 		return held{}, errors.Join(out.err, err)
 	}
-	c.keepUnsaved(nil)
+	c.unsaved.Store(nil)
 	if unsaved != nil {
 		c.id.log.LogAttrs(ctx, slog.LevelInfo, "tokens refreshed", slog.String("connection", c.conn), slog.Time("expiry", unsaved.set.Expiry))
 	}
@@ -170,13 +169,11 @@ func (c *connectionTokens) adopt(ctx context.Context, a answer, sent saltoks.Sec
 
 // recordPause records the pause of this process after an answer, and logs a failure.
 func (c *connectionTokens) recordPause(ctx context.Context, a answer, next connectionDoc) {
-	c.mu.Lock()
 	p := pause{}
 	if a.err != nil && a.err.Status == 0 {
-		p = c.pause.after(a)
+		p = c.localPause().after(a)
 	}
-	c.pause = p
-	c.mu.Unlock()
+	c.pause.Store(&p)
 	conn := slog.String("connection", c.conn)
 	switch {
 	case a.err == nil && !a.otherUser(next):
@@ -196,10 +193,7 @@ func (c *connectionTokens) Wait(ctx context.Context) error {
 	if err := c.refresher.Wait(ctx); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	saved := c.unsaved == nil
-	c.mu.Unlock()
-	if saved {
+	if c.unsaved.Load() == nil {
 		return nil
 	}
 	_, err := c.update(ctx, saltoks.Secret{})
@@ -208,36 +202,27 @@ func (c *connectionTokens) Wait(ctx context.Context) error {
 
 // localPause returns the pause of this process alone.
 func (c *connectionTokens) localPause() pause {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.pause
+	if p := c.pause.Load(); p != nil {
+		return *p
+	}
+	return pause{}
 }
 
 // newest returns the refresh token that was issued last: the stored one, unless
 // this process has a newer one that it could not save.
 func (c *connectionTokens) newest(stored saltoks.Secret) saltoks.Secret {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.unsaved != nil && c.unsaved.base.Equal(stored) {
-		return c.unsaved.set.Refresh.Secret
+	if u := c.unsaved.Load(); u != nil && u.base.Equal(stored) {
+		return u.set.Refresh.Secret
 	}
 	return stored
-}
-
-func (c *connectionTokens) keepUnsaved(u *unsavedSet) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unsaved = u
 }
 
 // takeUnsaved puts tokens that could not be saved into doc, if doc still holds
 // the refresh token that they replaced.
 func (c *connectionTokens) takeUnsaved(doc *connectionDoc) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	u := c.unsaved
+	u := c.unsaved.Load()
 	if u == nil || doc == nil || !doc.Tokens.Refresh.Equal(u.base) {
-		c.unsaved = nil // saved already, or replaced by newer tokens
+		c.unsaved.Store(nil) // saved already, or replaced by newer tokens
 		return
 	}
 	doc.Tokens, doc.Pause = u.set, pause{}
