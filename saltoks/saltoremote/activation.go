@@ -168,7 +168,7 @@ func (a *Activation) Deactivate(ctx context.Context, site saltoks.SiteID, iq sal
 		}
 	}
 	if answer != nil {
-		return a.done(at, doc, also(answer, a.record(ctx, at, doc, a.now(), answer)))
+		return a.done(at, doc, a.record(ctx, at, doc, answer))
 	}
 	next, err := a.answered(ctx, at, event{kind: deactivated, sent: doc})
 	if err != nil {

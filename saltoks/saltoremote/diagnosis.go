@@ -203,11 +203,7 @@ func (a *Activation) checkCode(ctx context.Context, at siteIQ) error {
 	if err != nil {
 		return notSentError(err)
 	}
-	answer := a.client.Raw().ConfirmPIN(ctx, at.site, at.iq, code)
-	if err := a.record(ctx, at, doc, a.now(), answer); err != nil && answer != nil {
-		return also(answer, err)
-	}
-	return answer
+	return a.record(ctx, at, doc, a.client.Raw().ConfirmPIN(ctx, at.site, at.iq, code))
 }
 
 // clockOffset compares this machine's clock with the Date of an answer of SALTO,

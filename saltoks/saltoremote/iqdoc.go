@@ -120,25 +120,28 @@ func (c *core) track(ctx context.Context, at siteIQ, name string) error {
 	return userindex.TrackIQ(ctx, c.state, c.owner, userindex.IQ{Site: at.site, IQ: at.iq, Name: name})
 }
 
-// record updates the breaker with the answer to a command. before is the document that
-// the command was prepared with.
-func (c *core) record(ctx context.Context, at siteIQ, before iqDoc, now time.Time, answer error) error {
+// record updates the breaker with the answer to a command, and returns the answer.
+// before is the document that the command was prepared with. A failure to store is
+// added to a refusal; after a success it is not returned: the caller could not act on it.
+func (c *core) record(ctx context.Context, at siteIQ, before iqDoc, answer error) error {
+	now := c.now()
 	if before.Breaker.after(now, answer) == before.Breaker {
-		return nil // the usual case: nothing to write
+		return answer // the usual case: nothing to write
 	}
+	var err error
 	if before == (iqDoc{}) {
-		tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
+		tracking, cancel := context.WithTimeout(context.WithoutCancel(ctx), saltostate.WriteLimit)
 		defer cancel()
-		if err := c.track(tctx, at, ""); err != nil {
-			return fmt.Errorf("recording a wrong one-time code: %w", err)
-		}
+		err = c.track(tracking, at, "")
 	}
-	_, err := c.updateAfter(ctx, at, func(doc *iqDoc) error {
-		doc.Breaker = doc.Breaker.after(now, answer)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("recording the answer to a one-time code: %w", err)
+	if err == nil {
+		_, err = c.updateAfter(ctx, at, func(doc *iqDoc) error {
+			doc.Breaker = doc.Breaker.after(now, answer)
+			return nil
+		})
 	}
-	return nil
+	if answer == nil || err == nil {
+		return answer
+	}
+	return also(answer, fmt.Errorf("recording a wrong one-time code: %w", err))
 }

@@ -78,7 +78,7 @@ func NewRemote(cfg Config) (*Remote, error) {
 		c.now = time.Now
 	}
 	c.local = newLocalCodes(c.now)
-	return &Remote{core: c}, nil
+	return &Remote{core: c, outdated: outdatedTargets{found: make(map[Target]outdatedTarget)}}, nil
 }
 
 // Activation activates IQs for the same user.
@@ -149,19 +149,12 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 	}
 	err := r.client.Raw().SetLockState(ctx, t.Site, t.Lock, state, code, deadline)
 	if errors.Is(err, saltoks.ErrOTPInvalid) {
-		outdated := false
-		if err, outdated = r.recheck(ctx, t, err); outdated {
-			return err // every code would be wrong here: the breaker does not count it
-		}
+		err = r.recheck(ctx, t, err)
 	}
-	if !t.OTPRequired {
-		return err
+	if !t.OTPRequired || errors.Is(err, ErrTargetOutdated) {
+		return err // every code for an outdated target is wrong: the breaker does not count it
 	}
-	// After a success an error of record is not returned: the caller could not act on it.
-	if recErr := r.record(ctx, at, doc, r.now(), err); recErr != nil && err != nil {
-		return also(err, recErr)
-	}
-	return err
+	return r.record(ctx, at, doc, err)
 }
 
 // prepareBefore is prepare, limited by the deadline.

@@ -87,7 +87,7 @@ func (a *Activation) fetchSecret(ctx context.Context, site saltoks.SiteID, iq sa
 	case err == nil:
 		return a.done(at, doc, nil)
 	case answer != nil && verb == adopt:
-		return a.done(at, before, also(answer, a.record(ctx, at, before, a.now(), answer)))
+		return a.done(at, before, a.record(ctx, at, before, answer))
 	case answer != nil:
 		return a.done(at, before, a.explainRefusal(ctx, at, answer))
 	}

@@ -114,9 +114,6 @@ func (o *outdatedTargets) check(t Target, now time.Time) error {
 func (o *outdatedTargets) add(t Target, err error, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.found == nil {
-		o.found = make(map[Target]outdatedTarget)
-	}
 	o.found[t] = outdatedTarget{err, now.Add(outdatedFor)}
 }
 
@@ -124,18 +121,18 @@ func (o *outdatedTargets) add(t Target, err error, now time.Time) {
 // target differs from t, that is why the code was wrong, and the error wraps
 // ErrTargetOutdated and the refusal. If the read fails, the refusal is returned
 // unchanged.
-func (r *Remote) recheck(ctx context.Context, t Target, refusal error) (error, bool) {
+func (r *Remote) recheck(ctx context.Context, t Target, refusal error) error {
 	ctx, cancel := context.WithTimeout(ctx, recheckLimit)
 	defer cancel()
 	l, err := r.client.Locks.Get(ctx, t.Site, t.Lock)
 	if err != nil {
-		return refusal, false
+		return refusal
 	}
 	reached := targetOf(t.Site, t.Lock, l)
 	if reached == t || t.IQ == "" && !t.OTPRequired && !reached.OTPRequired {
-		return refusal, false
+		return refusal
 	}
 	outdated := outdatedError(t, reached)
 	r.outdated.add(t, outdated, r.now())
-	return fmt.Errorf("%w: %w", outdated, refusal), true
+	return fmt.Errorf("%w: %w", outdated, refusal)
 }
