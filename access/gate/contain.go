@@ -21,6 +21,12 @@ func contain(in string, fn func() error) error {
 	})
 }
 
+// ask is contain for a call that returns a value.
+func ask[T any](in string, fn func() (T, error)) (value T, err error) {
+	err = contain(in, func() error { value, err = fn(); return err })
+	return value, err
+}
+
 // containIn is deferred by methods that call code of the host several times.
 func containIn(method string, err *error) {
 	if v := recover(); v != nil {

@@ -11,11 +11,9 @@ import (
 )
 
 // load reads the facts of one member at one door, and loads the site's time zone.
-func (g *Gate) load(ctx context.Context, member, door string, at time.Time) (facts storage.Snapshot, err error) {
-	err = contain("Facts", func() (err error) {
-		facts, err = g.c.Facts.Load(ctx, storage.FactsQuery{Site: g.c.Site, Member: member, Door: door, At: at})
-		return err
-	})
+func (g *Gate) load(ctx context.Context, member, door string, at time.Time) (storage.Snapshot, error) {
+	query := storage.FactsQuery{Site: g.c.Site, Member: member, Door: door, At: at}
+	facts, err := ask("Facts", func() (storage.Snapshot, error) { return g.c.Facts.Load(ctx, query) })
 	g.locate(&facts.Question, at)
 	return facts, err
 }

@@ -90,7 +90,7 @@ func (g *Gate) ingest(ctx context.Context, reader VendorReader, cursor, next str
 		}
 		conflict = err
 	}
-	g.readEntries()
+	g.entriesRead.Store(new(g.clock()))
 	settled, notSettled := g.prove(ctx, reader)
 	ended, notEnded := g.endedElsewhere(ctx, reader)
 	report.Settled, report.Ended = append(report.Settled, settled...), append(report.Ended, ended...)

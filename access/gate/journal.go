@@ -63,8 +63,7 @@ func (g *Gate) shared(ctx context.Context, e storage.JournalEntry) (storage.Jour
 }
 
 func (g *Gate) look(ctx context.Context, key storage.RequestKey) (storage.JournalEntry, error) {
-	var m storage.LookupResult
-	err := contain("Records", func() (err error) { m, err = g.c.Records.Lookup(ctx, key, ""); return })
+	m, err := ask("Records", func() (storage.LookupResult, error) { return g.c.Records.Lookup(ctx, key, "") })
 	if err != nil {
 		return storage.JournalEntry{}, err
 	}
@@ -123,8 +122,7 @@ func (g *Gate) await(ctx context.Context, e storage.JournalEntry) (storage.Journ
 		waiting, cancel = context.WithTimeout(ctx, lost)
 		defer cancel()
 	}
-	var next storage.JournalEntry
-	err := contain("Records", func() (err error) { next, err = g.c.Records.Wait(waiting, key, e.Outcome); return })
+	next, err := ask("Records", func() (storage.JournalEntry, error) { return g.c.Records.Wait(waiting, key, e.Outcome) })
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
 		command := e
 		command.RequestKey = key

@@ -314,9 +314,3 @@ func (g *Gate) Stats(ctx context.Context) (s Stats, err error) {
 	}
 	return s, errors.Join(failed, err)
 }
-
-// readEntries records that the lock system's log was read up to its end.
-func (g *Gate) readEntries() {
-	now := g.clock()
-	g.entriesRead.Store(&now)
-}

@@ -189,11 +189,11 @@ func (g *Gate) readings(ctx context.Context, reader VendorReader, lock string, f
 	}
 	list := make([]reading, len(entries))
 	for i, e := range entries {
-		list[i].VendorEntry = e
-		err := contain("VendorReader", func() (err error) { list[i].Meaning, err = reader.Meaning(ctx, e); return })
+		m, err := ask("VendorReader", func() (Meaning, error) { return reader.Meaning(ctx, e) })
 		if err != nil {
 			return nil, err
 		}
+		list[i] = reading{e, m}
 	}
 	return list, nil
 }

@@ -318,11 +318,7 @@ func (t turn) take(ctx context.Context, continuous bool, work func(context.Conte
 func (t turn) acquire(ctx context.Context, holder string, d time.Duration) (held bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
 	defer cancel()
-	err = contain("Records", func() (err error) {
-		held, err = t.records.AcquireLease(ctx, t.site, t.lease, holder, d)
-		return err
-	})
-	return held, err
+	return ask("Records", func() (bool, error) { return t.records.AcquireLease(ctx, t.site, t.lease, holder, d) })
 }
 
 // run runs a job and reports it.

@@ -174,8 +174,8 @@ func (p pass) due(ctx context.Context, jobs []siteJob) (work, idle []siteJob, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, findWithin)
 	defer cancel()
-	var list []string
-	if err := contain("Records", func() (err error) { list, err = finder.Due(ctx, q); return err }); err != nil {
+	list, err := ask("Records", func() ([]string, error) { return finder.Due(ctx, q) })
+	if err != nil {
 		return nil, nil, err
 	}
 	due := make(map[string]bool, len(list))

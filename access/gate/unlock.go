@@ -79,8 +79,7 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 	defer cancel()
 
 	initial := decided{request: r}
-	var known storage.LookupResult
-	err := contain("Records", func() (err error) { known, err = g.c.Records.Lookup(reading, r.key, r.tap.Door); return })
+	known, err := ask("Records", func() (storage.LookupResult, error) { return g.c.Records.Lookup(reading, r.key, r.tap.Door) })
 	if err != nil {
 		return decided{}, g.unrecorded(ctx, initial, CauseStoreUnavailable, err, false)
 	}

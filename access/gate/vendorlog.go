@@ -211,8 +211,8 @@ func (v *vendorRows) rows(ctx context.Context, list []VendorEntry) ([]VendorRow,
 	return rows, err
 }
 
-func (v *vendorRows) meaning(ctx context.Context, e VendorEntry) (m Meaning) {
-	err := contain("VendorReader", func() (err error) { m, err = v.reader.Meaning(ctx, e); return err })
+func (v *vendorRows) meaning(ctx context.Context, e VendorEntry) Meaning {
+	m, err := ask("VendorReader", func() (Meaning, error) { return v.reader.Meaning(ctx, e) })
 	if err != nil {
 		v.g.c.Logger.DebugContext(ctx, "gate: it is not known whether an entry is ours", "site", v.g.c.Site, "error", err)
 	}
@@ -222,8 +222,7 @@ func (v *vendorRows) meaning(ctx context.Context, e VendorEntry) (m Meaning) {
 // name returns the name of a user of the lock system; each is looked up once.
 func (v *vendorRows) name(ctx context.Context, user string) string {
 	if _, known := v.names[user]; !known && user != "" {
-		var name string
-		err := contain("VendorReader", func() (err error) { name, err = v.reader.Name(ctx, user); return err })
+		name, err := ask("VendorReader", func() (string, error) { return v.reader.Name(ctx, user) })
 		if err != nil {
 			v.g.c.Logger.DebugContext(ctx, "gate: a user of the lock system could not be looked up", "site", v.g.c.Site, "error", err)
 			name = ""
