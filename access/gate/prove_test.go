@@ -270,6 +270,12 @@ func TestProveReadsFarEnough(t *testing.T) {
 			h.command("l0", access.Unlock, Unconfirmed, noon, time.Second)
 			h.entry("l0", access.Unlock, "us", noon)
 		}, 0},
+		"one whose answer is dated in another century": {func(h *history) {
+			h.command("l0", access.Unlock, Accepted, noon.Add(-10*time.Second), 100*365*24*time.Hour)
+			h.entry("l0", access.Unlock, "us", noon.Add(-9*time.Second))
+			h.command("l0", access.Unlock, Unconfirmed, noon, time.Second)
+			h.entry("l0", access.Unlock, "us", noon.Add(time.Second))
+		}, 1},
 		"an hour without a pause between two open ones": {func(h *history) {
 			h.command("l0", access.Unlock, Unconfirmed, noon, time.Second)
 			h.entry("l0", access.Unlock, "us", noon)
@@ -281,6 +287,28 @@ func TestProveReadsFarEnough(t *testing.T) {
 			h.command("l0", access.Unlock, Unconfirmed, at, time.Second)
 			h.entry("l0", access.Unlock, "us", at)
 		}, 2},
+		"an hour without a pause after one of two open ones": {func(h *history) {
+			h.command("l0", access.Unlock, Unconfirmed, noon, time.Second)
+			h.entry("l0", access.Unlock, "us", noon)
+			at := noon.Add(10 * time.Second)
+			for ; at.Before(noon.Add(65 * time.Minute)); at = at.Add(10 * time.Second) {
+				h.command("l0", access.Unlock, Accepted, at, 2*time.Second)
+				h.entry("l0", access.Unlock, "us", at)
+			}
+			at = at.Add(5 * time.Minute)
+			h.command("l0", access.Unlock, Unconfirmed, at, time.Second)
+			h.entry("l0", access.Unlock, "us", at)
+		}, 2},
+		"an entry is missing an hour before, without a pause since": {func(h *history) {
+			h.command("l0", access.Unlock, Accepted, noon, time.Second)
+			at := noon.Add(10 * time.Second)
+			for ; at.Before(noon.Add(65 * time.Minute)); at = at.Add(10 * time.Second) {
+				h.command("l0", access.Unlock, Accepted, at, 2*time.Second)
+				h.entry("l0", access.Unlock, "us", at)
+			}
+			h.command("l0", access.Unlock, Unconfirmed, at, time.Second)
+			h.entry("l0", access.Unlock, "us", at)
+		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := history{now: noon.Add(2 * time.Hour)}
@@ -294,8 +322,8 @@ func TestProveReadsFarEnough(t *testing.T) {
 	}
 }
 
-// Three open commands without entries among 3,000 accepted ones in two days.
-func BenchmarkProve(b *testing.B) {
+// twoDays has three open commands without entries among 3,000 accepted ones.
+func twoDays() history {
 	end := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	h := history{now: end}
 	for i := range 3000 {
@@ -305,7 +333,41 @@ func BenchmarkProve(b *testing.B) {
 		}
 		h.command(fmt.Sprint("l", i%10), access.Unlock, o, end.Add(time.Duration(i-3000)*47*time.Hour/3000), 2*time.Second)
 	}
-	g, _ := h.gate(b)
+	return h
+}
+
+// countedRecords counts the entries of the journal that are read, or fails to read the
+// accepted ones.
+type countedRecords struct {
+	storage.Records
+	read int
+	err  error
+}
+
+func (r *countedRecords) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.JournalEntry, error) {
+	if r.err != nil && q.Outcome == Accepted {
+		return nil, r.err
+	}
+	list, err := r.Records.Entries(ctx, q)
+	r.read += len(list)
+	return list, err
+}
+
+func TestProveReadsLittle(t *testing.T) {
+	g, store := twoDays().gate(t)
+	counted := &countedRecords{Records: store}
+	g.c.Records = counted
+	if settled, err := g.prove(t.Context(), wordReader{}); err != nil || len(settled) != 0 || counted.read > 100 {
+		t.Errorf("%d settled, %v; %d entries of the journal were read", len(settled), err, counted.read)
+	}
+	counted.err = ErrUnavailable
+	if _, err := g.prove(t.Context(), wordReader{}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("without the accepted ones: %v", err)
+	}
+}
+
+func BenchmarkProve(b *testing.B) {
+	g, _ := twoDays().gate(b)
 	type prover = func(context.Context, VendorReader) ([]Receipt, error)
 	for name, prove := range map[string]prover{"prove": g.prove, "everything": g.proveEverything} {
 		b.Run(name, func(b *testing.B) {
