@@ -122,7 +122,7 @@ func TestBrokenWhileRetaining(t *testing.T) {
 	d := SQLite(t)
 	good, _ := d.Store(t)
 	for at, broke := 1, true; broke; at += scaled(1, 5) {
-		const long = 2005 // two commits
+		const long = 505 // three commits: a first one, one between, and a last one
 		site := fmt.Sprint("site-", at)
 		longLog(t, d, site, long)
 		on, n := false, 0
