@@ -232,11 +232,3 @@ func (a *Authorizer) source(id string) *connectionTokens {
 	}
 	return s
 }
-
-// endSource ends the token source of a connection that was deleted.
-func (a *Authorizer) endSource(id string) {
-	a.source(id).end()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.sources, id)
-}

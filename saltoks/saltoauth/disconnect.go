@@ -51,7 +51,7 @@ func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgem
 		return Disconnected{}, err
 	}
 	refresh := source.newest(gone.Tokens.Refresh.Secret)
-	a.endSource(id)
+	source.end()
 	err = userindex.UntrackConnection(ctx, a.state, gone.Environment, gone.Subject, id)
 	var d Disconnected
 	if gone.ReauthorizeAt.IsZero() {
