@@ -52,8 +52,8 @@ func TestRawFactsOfManyDoors(t *testing.T) {
 	}
 }
 
-// A member with very many memberships is written and read in less than a second: no step
-// compares all pairs.
+// A member with very many memberships is written and read quickly: no step compares all
+// pairs. One try of three must be quick, because other programs may run meanwhile.
 func TestManyMemberships(t *testing.T) {
 	const n = 20_000
 	m := storage.Member{Member: access.Member{ID: "ada"}}
@@ -63,23 +63,26 @@ func TestManyMemberships(t *testing.T) {
 		rules.MembershipTypes = append(rules.MembershipTypes, access.MembershipType{ID: id})
 		m.Memberships = append(m.Memberships, access.Membership{ID: id, Type: id})
 	}
-	s := memstore.New()
-	start := time.Now()
-	for _, err := range []error{
-		s.PutRules(t.Context(), rules), s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}),
-		s.PutMember(t.Context(), site, m),
-	} {
-		if err != nil {
-			t.Fatal(err)
+	took := time.Duration(0)
+	for range 3 {
+		s := memstore.New()
+		start := time.Now()
+		for _, err := range []error{
+			s.PutRules(t.Context(), rules), s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}),
+			s.PutMember(t.Context(), site, m),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		snap, err := s.Load(t.Context(), storage.FactsQuery{Site: site, Member: "ada", Door: "front", At: noon})
+		if err != nil || len(snap.Question.MembershipTypes) != n {
+			t.Fatalf("%d types, %v", len(snap.Question.MembershipTypes), err)
+		}
+		if took = time.Since(start); took <= 5*time.Second {
+			t.Log(took)
+			return
 		}
 	}
-	snap, err := s.Load(t.Context(), storage.FactsQuery{Site: site, Member: "ada", Door: "front", At: noon})
-	if err != nil || len(snap.Question.MembershipTypes) != n {
-		t.Fatalf("%d types, %v", len(snap.Question.MembershipTypes), err)
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("it took %v", d)
-	} else {
-		t.Log(d)
-	}
+	t.Errorf("it took %v", took)
 }
