@@ -322,6 +322,65 @@ func TestProveReadsFarEnough(t *testing.T) {
 	}
 }
 
+// A start of office mode that is proven late is held again, unless a command locked the
+// door after the movement; if that cannot be read, it is not settled.
+func TestProveALateStartAndALaterLock(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		locked         time.Duration // after the movement
+		fails          func(*unreadable)
+		settled, holds int
+	}{
+		"within the clocks' errors": {locked: 4 * time.Second, settled: 1, holds: 1},
+		"after them":                {locked: 7 * time.Second, settled: 1},
+		"commands are unreadable":   {locked: 7 * time.Second, fails: func(r *unreadable) { r.commands = true }},
+		"entries are unreadable":    {locked: 4 * time.Second, fails: func(r *unreadable) { r.entries = true }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, moved := history{now: noon.Add(time.Hour)}, noon.Add(time.Minute)
+			h.command("l0", access.OfficeMode, Unconfirmed, noon, time.Second)
+			h.command("l0", access.Lock, Accepted, noon.Add(30*time.Second), time.Second)
+			h.command("l0", access.Lock, Accepted, moved.Add(c.locked), time.Second)
+			h.entry("l0", access.OfficeMode, "us", moved)
+			g, store := h.gate(t)
+			if c.fails != nil {
+				r := &unreadable{Records: store, moved: moved}
+				c.fails(r)
+				g.c.Records = r
+			}
+			settled, err := g.prove(t.Context(), wordReader{})
+			holds, holdsErr := store.Holds(t.Context(), provenSite)
+			if holdsErr != nil {
+				t.Fatal(holdsErr)
+			}
+			if errors.Is(err, ErrUnavailable) != (c.fails != nil) || len(settled) != c.settled || len(holds) != c.holds {
+				t.Errorf("%d settled, %d holds, %v; want %d and %d", len(settled), len(holds), err, c.settled, c.holds)
+			}
+		})
+	}
+}
+
+// unreadable fails to read what happened after a movement.
+type unreadable struct {
+	storage.Records
+	moved             time.Time
+	commands, entries bool
+}
+
+func (r *unreadable) Entries(ctx context.Context, q storage.JournalQuery) ([]storage.JournalEntry, error) {
+	if r.commands && q.BegunSince.After(r.moved) {
+		return nil, ErrUnavailable
+	}
+	return r.Records.Entries(ctx, q)
+}
+
+func (r *unreadable) VendorEntries(ctx context.Context, q storage.VendorQuery) ([]VendorEntry, error) {
+	if r.entries && q.From.After(r.moved) {
+		return nil, ErrUnavailable
+	}
+	return r.Records.VendorEntries(ctx, q)
+}
+
 // twoDays has three open commands without entries among 3,000 accepted ones.
 func twoDays() history {
 	end := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
