@@ -68,8 +68,8 @@ func TestManyMemberships(t *testing.T) {
 		s := memstore.New()
 		start := time.Now()
 		for _, err := range []error{
-			s.PutRules(t.Context(), rules), s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}),
-			s.PutMember(t.Context(), site, m),
+			s.PutRules(t.Context(), rules), s.PutMember(t.Context(), site, m),
+			s.PutDoor(t.Context(), site, storage.Door{Door: access.Door{ID: "front", AccessType: access.AccessOnly}}),
 		} {
 			if err != nil {
 				t.Fatal(err)
