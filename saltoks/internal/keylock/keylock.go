@@ -7,10 +7,15 @@ import (
 )
 
 // Locks holds one lock per key. A waiter stops waiting when its context ends.
-// The zero value is ready to use. The lock of a key is never removed: there are
-// as many keys as documents.
+// The zero value is ready to use.
 type Locks struct {
-	byKey sync.Map // of string to chan struct{}, which holds one element while the lock is taken
+	mu   sync.Mutex
+	held map[string]*lock
+}
+
+type lock struct {
+	token chan struct{} // holds one element while the lock is taken
+	users int           // holder and waiters
 }
 
 // Lock takes the lock of key, or fails with ctx's error. The caller must call
@@ -19,12 +24,31 @@ func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	found, _ := l.byKey.LoadOrStore(key, make(chan struct{}, 1))
-	taken := found.(chan struct{})
+	l.mu.Lock()
+	k := l.held[key]
+	if k == nil {
+		if l.held == nil {
+			l.held = make(map[string]*lock)
+		}
+		k = &lock{token: make(chan struct{}, 1)}
+		l.held[key] = k
+	}
+	k.users++
+	l.mu.Unlock()
+
 	select {
-	case taken <- struct{}{}:
-		return func() { <-taken }, nil
+	case k.token <- struct{}{}:
+		return func() { <-k.token; l.leave(key, k) }, nil
 	case <-ctx.Done():
+		l.leave(key, k)
 		return nil, ctx.Err()
+	}
+}
+
+func (l *Locks) leave(key string, k *lock) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k.users--; k.users == 0 {
+		delete(l.held, key)
 	}
 }
