@@ -23,7 +23,7 @@ func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	}
 	defer unlock()
 	if age := s.Now().Sub(s.keysAt).Abs(); s.keys != nil && age < metadataAge {
-		if k := s.keys[kid]; k != nil || age < keysPause {
+		if k := s.find(kid); k != nil || age < keysPause {
 			return k, nil
 		}
 	}
@@ -43,7 +43,18 @@ func (s *Server) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 			s.keys[k.ID] = pub
 		}
 	}
-	return s.keys[kid], nil
+	return s.find(kid), nil
+}
+
+// find returns the key with an id. For a token without a key id it returns the only
+// key, if there is exactly one.
+func (s *Server) find(kid string) *rsa.PublicKey {
+	if kid == "" && len(s.keys) == 1 {
+		for _, only := range s.keys {
+			return only
+		}
+	}
+	return s.keys[kid]
 }
 
 // jwk is one published key (RFC 7517).

@@ -96,3 +96,21 @@ func TestAWithdrawnKeyIsTrustedForADay(t *testing.T) {
 		t.Errorf("the keys cannot be read: %v", e)
 	}
 }
+
+// TestTokenWithoutKeyID: the only key of a server needs no id (OpenID Connect Core,
+// section 10.1); with two keys the token must name one.
+func TestTokenWithoutKeyID(t *testing.T) {
+	f := newForger(t)
+	verify := func() error {
+		_, err := f.server.VerifyIDToken(t.Context(), f.sign(map[string]any{"alg": "RS256"}, f.claims(nil)), "n-1", "")
+		return err
+	}
+	if err := verify(); err != nil {
+		t.Errorf("with one key: %v", err)
+	}
+	f.publish(f.jwk("k1", &f.key.PublicKey), f.jwk("k2", &f.key.PublicKey))
+	f.now = f.now.Add(metadataAge)
+	if te, ok := errors.AsType[*TokenError](verify()); !ok || te.Claim != "kid" {
+		t.Errorf("with two keys: %v", te)
+	}
+}

@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ var ErrNoTransport = errors.New("the event stream offers neither Server-Sent Eve
 
 type negotiation struct {
 	ConnectionToken     string
+	ConnectionID        string
 	AvailableTransports []struct {
 		Transport       string
 		TransferFormats []string
@@ -45,7 +47,8 @@ func (c *Conn) negotiate(ctx context.Context) (events bool, err error) {
 			}
 			continue
 		}
-		c.url = withQuery(c.url, "id", n.ConnectionToken)
+		id := cmp.Or(n.ConnectionToken, n.ConnectionID) // servers of negotiation version 0 have no token
+		c.url = withQuery(c.url, "id", id)
 		switch {
 		case n.offers("ServerSentEvents"):
 			return true, nil

@@ -2,10 +2,12 @@ package signalr
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -93,6 +95,30 @@ func TestDialRefusals(t *testing.T) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestConnectionID: the connection is named by its token, or by its id where a server of
+// negotiation version 0 gives no token.
+func TestConnectionID(t *testing.T) {
+	for ids, want := range map[string]string{`"connectionId":"1","connectionToken":"t1"`: "t1", `"connectionId":"1"`: "1"} {
+		var got []string
+		answer := func(r *http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			if strings.HasSuffix(r.URL.Path, "/negotiate") {
+				_, _ = io.WriteString(w, `{`+ids+`,"availableTransports":[{"transport":"ServerSentEvents"}]}`)
+			} else {
+				got = append(got, r.URL.Query().Get("id"))
+			}
+			return w.Result(), nil
+		}
+		_, err := Dial(t.Context(), Config{
+			URL: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}, Transport: transportFunc(answer),
+			Token: func(context.Context) (string, error) { return "t", nil },
+		})
+		if !errors.Is(err, ErrClosed) || len(got) == 0 || slices.ContainsFunc(got, func(id string) bool { return id != want }) {
+			t.Errorf("%s: %q, want %q: %v", ids, got, want, err)
+		}
 	}
 }
 
