@@ -84,43 +84,34 @@ func newSite() *site {
 }
 
 // Load implements storage.Facts.
-func (s *Store) Load(ctx context.Context, query storage.FactsQuery) (snap storage.Snapshot, err error) {
-	err = s.read(ctx, query.Site, func(st *site) error {
-		var doors []storage.Door
-		if d := st.doors.rows[query.Door]; d != nil {
-			doors = append(doors, *d)
-		}
-		list, err := st.snapshots(query, doors)
-		if err == nil {
-			snap = list[0]
-		}
-		return err
-	})
-	return snap, err
+func (s *Store) Load(ctx context.Context, query storage.FactsQuery) (storage.Snapshot, error) {
+	raw, err := s.load(ctx, query, func(*site) []string { return []string{query.Door} })
+	return raw.Snapshot(), err
 }
 
 // LoadAll implements storage.Facts.
-func (s *Store) LoadAll(ctx context.Context, query storage.FactsQuery) (list []storage.Snapshot, err error) {
-	err = s.read(ctx, query.Site, func(st *site) error {
-		var doors []storage.Door
-		for _, id := range st.doors.order {
-			doors = append(doors, *st.doors.rows[id])
-		}
-		if list, err = st.snapshots(query, doors); len(doors) == 0 {
-			list = nil
-		}
-		return err
-	})
-	return list, err
+func (s *Store) LoadAll(ctx context.Context, query storage.FactsQuery) ([]storage.Snapshot, error) {
+	raw, err := s.load(ctx, query, func(st *site) []string { return st.doors.order })
+	return raw.Snapshots(), err
 }
 
-func (st *site) snapshots(query storage.FactsQuery, doors []storage.Door) ([]storage.Snapshot, error) {
-	rules := st.rules.rows[query.Site]
-	if rules == nil {
-		return nil, storage.NotFound(storage.KindSite, query.Site)
-	}
-	raw := storage.RawFacts{Query: query, Rules: *rules, Doors: doors}
-	if m := st.members.rows[query.Member]; m != nil {
+// load reads what the questions of some doors require; ids returns the ids of the doors.
+func (s *Store) load(ctx context.Context, query storage.FactsQuery, ids func(*site) []string) (raw storage.RawFacts, err error) {
+	err = s.read(ctx, query.Site, func(st *site) error {
+		rules := st.rules.rows[query.Site]
+		if rules == nil {
+			return storage.NotFound(storage.KindSite, query.Site)
+		}
+		raw.Rules = *rules
+		for _, id := range ids(st) {
+			if d := st.doors.rows[id]; d != nil {
+				raw.Doors = append(raw.Doors, *d)
+			}
+		}
+		m := st.members.rows[query.Member]
+		if m == nil {
+			return nil
+		}
 		raw.Member = &m.Member
 		for _, id := range slices.Sorted(maps.Keys(st.grants.groups[query.Member])) {
 			raw.Grants = append(raw.Grants, st.grants.rows[id].Grant)
@@ -129,6 +120,7 @@ func (st *site) snapshots(query storage.FactsQuery, doors []storage.Door) ([]sto
 		for _, r := range st.selected(storage.ReservationQuery{Resources: raw.Resources(), EndAfter: from, StartBefore: until}) {
 			raw.Reservations = append(raw.Reservations, r.Reservation)
 		}
-	}
-	return raw.Snapshots(), nil
+		return nil
+	})
+	return raw, err
 }

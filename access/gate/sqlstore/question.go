@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	_ "embed"
 	"slices"
 	"strings"
 	"time"
@@ -26,82 +27,50 @@ import (
 // table sizes, and {unindexed} prevents it from using an index on the start for the long
 // ones. For PostgreSQL the statement has a search for each room, in the order of the
 // index to use; otherwise it may read the whole table once, or the past of each room.
-const question = `WITH rooms AS MATERIALIZED (SELECT DISTINCT resource FROM doorkit_resource_doors WHERE site = $1{and door}),
-own AS MATERIALIZED (
-	SELECT id, resource, starts, effective, doc FROM doorkit_reservations
-	WHERE site = $1 AND member = $2 AND effective >= $3 AND starts <= $4 AND resource IN (SELECT resource FROM rooms)
-	UNION ALL SELECT r.id, r.resource, r.starts, r.effective, r.doc
-	FROM doorkit_guests g CROSS JOIN doorkit_reservations r
-	WHERE g.site = $1 AND g.member = $2 AND g.effective >= $3 AND g.starts <= $4 AND g.resource IN (SELECT resource FROM rooms)
-		AND r.site = $1 AND r.id = g.reservation),
-spots AS MATERIALIZED (
-	SELECT resource, starts AS start_from, effective + 86400000000 AS start_to, starts - 86400000000 AS end_from, effective AS end_to FROM own
-	UNION ALL SELECT resource, $5, $6, $5, $6 FROM rooms)
-SELECT 0 AS kind, 0 AS pos, id, common AS doc FROM doorkit_sites WHERE site = $1
-UNION ALL SELECT 1, added, id, doc FROM doorkit_doors WHERE site = $1{and id}
-UNION ALL SELECT 2, 0, id, doc FROM doorkit_members WHERE site = $1 AND id = $2
-UNION ALL SELECT 3, pos, id, doc FROM doorkit_membership_types WHERE site = $1
-UNION ALL SELECT 4, 0, id, doc FROM doorkit_grants WHERE site = $1 AND member = $2{and door}
-UNION ALL SELECT 5, pos, id, doc FROM doorkit_resources WHERE site = $1 AND id IN (SELECT resource FROM rooms)
-UNION ALL SELECT 6, 0, id, doc FROM own
-UNION ALL SELECT 6, 0, n.id, n.doc FROM rooms o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + `
-	AND n.effective > $6 AND {unindexed}n.starts < $5{) by effective}
-UNION ALL SELECT 6, 0, n.id, n.doc FROM own o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + `
-	AND n.effective > o.effective AND {unindexed}n.starts < o.starts{) by effective}
-UNION ALL SELECT 6, 0, n.id, n.doc FROM spots o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + `
-	AND n.starts >= o.start_from AND n.starts <= o.start_to{) by starts}
-UNION ALL SELECT 6, 0, n.id, n.doc FROM spots o CROSS JOIN {each (}doorkit_reservations n WHERE ` + others + `
-	AND n.effective >= o.end_from AND n.effective <= o.end_to{) by effective}
-ORDER BY 1, 2, 3`
+//
+//go:embed queries/question.sql
+var question string
 
 // others selects other members' reservations of a resource.
 const others = "n.site = $1 AND n.resource = o.resource AND n.member <> $2 AND n.status IN ('', 'confirmed')"
 
 var (
-	questionOfDoor  = strings.NewReplacer("{and id}", " AND id = $7", "{and door}", " AND door = $7").Replace(question)
-	questionOfDoors = strings.NewReplacer("{and id}", "", "{and door}", "").Replace(question)
+	questionOfDoor  = strings.NewReplacer("{others}", others, "{and id}", " AND id = $7", "{and door}", " AND door = $7").Replace(question)
+	questionOfDoors = strings.NewReplacer("{others}", others, "{and id}", "", "{and door}", "").Replace(question)
 )
 
 // Load implements storage.Facts.
 func (s *Store) Load(ctx context.Context, q storage.FactsQuery) (storage.Snapshot, error) {
-	list, err := s.load(ctx, q, questionOfDoor, q.Door)
-	if err != nil {
-		return storage.Snapshot{}, err
-	}
-	return list[0], nil
+	raw, err := s.load(ctx, q, questionOfDoor, q.Door)
+	return raw.Snapshot(), err
 }
 
 // LoadAll implements storage.Facts.
 func (s *Store) LoadAll(ctx context.Context, q storage.FactsQuery) ([]storage.Snapshot, error) {
-	list, err := s.load(ctx, q, questionOfDoors)
-	if err != nil || list[0].Question.Door == nil {
-		return nil, err
-	}
-	return list, nil
+	raw, err := s.load(ctx, q, questionOfDoors)
+	return raw.Snapshots(), err
 }
 
-func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string, door ...any) ([]storage.Snapshot, error) {
+func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string, door ...any) (raw storage.RawFacts, err error) {
 	end, err := s.reading(ctx, q.Site)
 	if err != nil {
-		return nil, fail(ctx, "Load", err)
+		return raw, fail(ctx, "Load", err)
 	}
 	defer end()
 	from, until := q.Span()
 	const day = 24 * time.Hour
 	args := []any{q.Site, q.Member, from.UnixMicro(), until.UnixMicro(), q.At.Add(-day).UnixMicro(), q.At.Add(day).UnixMicro()}
 	rows, err := s.read.query(ctx, statement, append(args, door...)...)
+	if err == nil {
+		raw, err = readFacts(rows)
+	}
+	if err == nil && raw.Rules.Version == 0 {
+		err = storage.NotFound(storage.KindSite, q.Site)
+	}
 	if err != nil {
-		return nil, fail(ctx, "Load", err)
+		return storage.RawFacts{}, fail(ctx, "Load", err)
 	}
-	raw, err := readFacts(rows)
-	if err != nil {
-		return nil, fail(ctx, "Load", err)
-	}
-	if raw.Rules.Version == 0 {
-		return nil, storage.NotFound(storage.KindSite, q.Site)
-	}
-	raw.Query = q
-	return raw.Snapshots(), nil
+	return raw, nil
 }
 
 // readFacts collects the rows of a question. Membership types follow the member, whose

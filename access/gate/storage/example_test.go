@@ -74,7 +74,6 @@ func ExampleRawFacts() {
 	from, until := ask.Span()
 	fmt.Println("reservations from", from.Format(time.DateOnly), "until", until.Format(time.DateOnly))
 	parts := storage.RawFacts{
-		Query: ask,
 		Rules: storage.Rules{
 			Site:      access.Site{ID: "loft", TimeZone: "Europe/Berlin"},
 			Resources: []access.Resource{{ID: "room", Doors: []string{"front"}}, {ID: "attic", Doors: []string{"loft-door"}}},
@@ -84,7 +83,7 @@ func ExampleRawFacts() {
 	}
 	fmt.Println("on", parts.Resources())
 	parts.Reservations = []reservation.Reservation{{ID: "r1", Resource: "room", Member: "ada", Start: noon, End: noon.Add(time.Hour)}}
-	snap := parts.Snapshots()[0]
+	snap := parts.Snapshot()
 	d, err := access.Evaluate(snap.Question, access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: noon})
 	fmt.Println(d.Allowed, d.Reason, snap.Link.Lock, err)
 	// Output:

@@ -51,61 +51,52 @@ func JoinFacts(r Readers) Facts { return joined{r} }
 type joined struct{ r Readers }
 
 func (j joined) Load(ctx context.Context, query FactsQuery) (Snapshot, error) {
-	list, err := j.load(ctx, query, func() ([]Door, error) {
+	raw, err := j.load(ctx, query, func() ([]Door, error) {
 		door, err := j.r.Doors.Door(ctx, query.Site, query.Door)
 		if errors.Is(err, ErrNotFound) {
 			return nil, nil
 		}
 		return []Door{door}, err
 	})
-	if err != nil {
-		return Snapshot{}, err
-	}
-	return list[0], nil
+	return raw.Snapshot(), err
 }
 
 func (j joined) LoadAll(ctx context.Context, query FactsQuery) ([]Snapshot, error) {
-	list, err := j.load(ctx, query, func() ([]Door, error) { return j.r.Doors.Doors(ctx, query.Site) })
-	if err != nil || list[0].Question.Door == nil {
-		return nil, err
-	}
-	return list, nil
+	raw, err := j.load(ctx, query, func() ([]Door, error) { return j.r.Doors.Doors(ctx, query.Site) })
+	return raw.Snapshots(), err
 }
 
-func (j joined) load(ctx context.Context, query FactsQuery, read func() ([]Door, error)) ([]Snapshot, error) {
+func (j joined) load(ctx context.Context, query FactsQuery, read func() ([]Door, error)) (raw RawFacts, err error) {
 	if err := j.r.check(); err != nil {
-		return nil, errors.New("storage: JoinFacts: " + err.Error()) // not a fault of the request
+		return RawFacts{}, errors.New("storage: JoinFacts: " + err.Error()) // not a fault of the request
 	}
-	doors, err := read()
-	if err != nil {
-		return nil, err
+	if raw.Doors, err = read(); err != nil {
+		return RawFacts{}, err
 	}
-	rules, err := j.r.Rules.Rules(ctx, query.Site)
-	if err != nil {
-		return nil, err
+	if raw.Rules, err = j.r.Rules.Rules(ctx, query.Site); err != nil {
+		return RawFacts{}, err
 	}
-	raw := RawFacts{Query: query, Rules: rules, Doors: doors}
 	member, err := j.r.Members.Member(ctx, query.Site, query.Member)
 	switch {
 	case err == nil:
 		raw.Member = &member.Member
 		grants, err := j.r.Rules.Grants(ctx, query.Site, query.Member)
 		if err != nil {
-			return nil, err
+			return RawFacts{}, err
 		}
 		for _, g := range grants {
 			raw.Grants = append(raw.Grants, g.Grant)
 		}
 	case !errors.Is(err, ErrNotFound):
-		return nil, err
+		return RawFacts{}, err
 	}
 	from, until := query.Span()
 	q := ReservationQuery{Site: query.Site, Resources: raw.Resources(), EndAfter: from, StartBefore: until}
 	for r, err := range j.r.Reservations.Reservations(ctx, q) {
 		if err != nil {
-			return nil, err
+			return RawFacts{}, err
 		}
 		raw.Reservations = append(raw.Reservations, r.Reservation)
 	}
-	return raw.Snapshots(), nil
+	return raw, nil
 }

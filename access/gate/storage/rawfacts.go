@@ -8,10 +8,9 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// RawFacts are the rows that a storage reads for one member. Snapshots combines them
-// into questions, so that all storages do it in the same way.
+// RawFacts are the rows that a storage reads for one member. Snapshot and Snapshots
+// combine them into questions, so that all storages do it in the same way.
 type RawFacts struct {
-	Query  FactsQuery
 	Rules  Rules
 	Doors  []Door         // the doors of the query; none if the door is unknown
 	Member *access.Member // nil if unknown
@@ -35,31 +34,27 @@ func (p RawFacts) Resources() []string {
 	return ids
 }
 
-// Snapshots returns one Snapshot per door. If there is no door, it returns a single
-// Snapshot without one.
+// Snapshot returns what Facts.Load returns: the Snapshot of the only door, or one
+// without a door.
+func (p RawFacts) Snapshot() Snapshot {
+	if list := p.Snapshots(); list != nil {
+		return list[0]
+	}
+	return Snapshot{Question: p.shared()}
+}
+
+// Snapshots returns what Facts.LoadAll returns: one Snapshot per door.
 func (p RawFacts) Snapshots() []Snapshot {
+	if len(p.Doors) == 0 {
+		return nil
+	}
 	slices.SortFunc(p.Reservations, func(a, b reservation.Reservation) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 	})
-	shared := access.Question{
-		Revision:   p.Rules.Revision,
-		TimeZone:   p.Rules.Site.TimeZone,
-		Settings:   p.Rules.Settings,
-		Exceptions: p.Rules.Exceptions,
-		Closures:   p.Rules.Closures,
-		Member:     p.Member,
-	}
-	if p.Member != nil {
-		shared.MembershipTypes = p.types()
-	}
-	if len(p.Doors) == 0 {
-		return []Snapshot{{Question: shared}}
-	}
-	list := make([]Snapshot, len(p.Doors))
+	list, shared := make([]Snapshot, len(p.Doors)), p.shared()
 	for i := range p.Doors {
-		s := &list[i]
-		s.Question, s.Link = shared, p.Doors[i].Link
-		s.Question.Door = &p.Doors[i].Door
+		list[i] = Snapshot{shared, p.Doors[i].Link}
+		list[i].Question.Door = &p.Doors[i].Door
 	}
 	if p.Member != nil {
 		p.share(list)
@@ -67,9 +62,25 @@ func (p RawFacts) Snapshots() []Snapshot {
 	return list
 }
 
+// shared returns what the questions of all doors have in common.
+func (p *RawFacts) shared() access.Question {
+	return access.Question{
+		Revision:        p.Rules.Revision,
+		TimeZone:        p.Rules.Site.TimeZone,
+		Settings:        p.Rules.Settings,
+		Exceptions:      p.Rules.Exceptions,
+		Closures:        p.Rules.Closures,
+		Member:          p.Member,
+		MembershipTypes: p.types(),
+	}
+}
+
 // types returns the types of the member's memberships. A grant that requires a
 // membership accepts any type.
 func (p *RawFacts) types() []access.MembershipType {
+	if p.Member == nil {
+		return nil
+	}
 	named := make(map[string]bool, len(p.Member.Memberships))
 	for i := range p.Member.Memberships {
 		named[p.Member.Memberships[i].Type] = true
