@@ -10,9 +10,9 @@ import (
 
 // chain is a site's chain, locked by the current transaction.
 type chain struct {
-	site string
-	head storage.Head
-	off  bool // the kill switch
+	site       string
+	base, head storage.Head
+	off        bool // the kill switch
 }
 
 // lock locks and reads the site's row, which it adds if there is none, so that the commits of a site run one after the
@@ -27,7 +27,8 @@ func (s *Store) lock(ctx context.Context, run runner, site string) (*chain, erro
 	var sync string
 	err := run.row(ctx, `INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why)
 		VALUES ($1, 0, $2, 0, $2, 0, {limits}, '') ON CONFLICT (site) DO UPDATE SET site = excluded.site
-		RETURNING head_seq, head_hash, switch_off, {sync}`, site, zero[:]).Scan(&c.head.Seq, digest{&c.head.Hash}, &c.off, &sync)
+		RETURNING base_seq, base_hash, head_seq, head_hash, switch_off, {sync}`, site, zero[:]).
+		Scan(&c.base.Seq, digest{&c.base.Hash}, &c.head.Seq, digest{&c.head.Hash}, &c.off, &sync)
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +104,12 @@ func (s *Store) Note(ctx context.Context, site string, e storage.LogEntry) (uint
 
 // Ends implements storage.DoorLog.
 func (s *Store) Ends(ctx context.Context, site string) (base, head storage.Head, err error) {
-	base, head, err = ends(ctx, s.read, site)
+	base, head, err = s.ends(ctx, site)
 	return base, head, fail(ctx, "Ends", err)
 }
 
-func ends(ctx context.Context, run runner, site string) (base, head storage.Head, err error) {
-	row := run.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site)
+func (s *Store) ends(ctx context.Context, site string) (base, head storage.Head, err error) {
+	row := s.read.row(ctx, "SELECT base_seq, base_hash, head_seq, head_hash FROM doorkit_chains WHERE site = $1", site)
 	err = optional(row.Scan(&base.Seq, digest{&base.Hash}, &head.Seq, digest{&head.Hash}))
 	return base, head, err
 }

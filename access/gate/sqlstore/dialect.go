@@ -61,7 +61,7 @@ func (d Dialect) words() *strings.Replacer {
 		return strings.NewReplacer(
 			// Microseconds by the database's clock.
 			"{clock}", "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000",
-			"{null int}", "NULL", "{unindexed}", "+",
+			"{unindexed}", "+",
 			"{each (}", "", "{) by starts}", "", "{) by effective}", "",
 			// A pragma cannot be read by a SELECT: see Store.durable.
 			"{sync}", "''", "{limits}", "''",
@@ -70,8 +70,7 @@ func (d Dialect) words() *strings.Replacer {
 	}
 	return strings.NewReplacer(
 		"{clock}", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
-		"{null int}", "CAST(NULL AS BIGINT)", "{unindexed}", "",
-		"{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n",
+		"{unindexed}", "", "{each (}", "LATERAL (SELECT n.* FROM ", "{) by starts}", " ORDER BY n.starts OFFSET 0) n",
 		"{) by effective}", " ORDER BY n.effective OFFSET 0) n",
 		"{migrated}", "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('doorkit_migrations')",
 		"{sync}", "current_setting('synchronous_commit')",
@@ -89,10 +88,11 @@ func atMost(setting string, d time.Duration) string {
 		ELSE substr(set_config('%[1]s', '%[2]d', true), 1, 0) END`, setting, d.Milliseconds())
 }
 
-// list returns the SQL for a list of strings that is passed as one JSON argument.
+// list returns the SQL for a list of strings that is passed as one JSON argument, as a
+// table with the column value.
 func (d Dialect) list(arg string) string {
 	if d == SQLite {
 		return "(SELECT value FROM json_each(" + arg + "))"
 	}
-	return "(SELECT jsonb_array_elements_text(CAST(" + arg + " AS jsonb)))"
+	return "(SELECT jsonb_array_elements_text(CAST(" + arg + " AS jsonb)) AS value)"
 }

@@ -105,9 +105,8 @@ func (d Documents) acquire(ctx context.Context, key, holder string) (doc []byte,
 	var since time.Time
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		took, now := false, lease{}
-		err := d.s.writeOwnLimits(ctx, "Update", func(run runner) error {
-			// The limits come before the row lock, which a conflict takes also if the lease is held.
-			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2 || {limits}, {clock} + $3)
+		err := d.s.write(ctx, "Update", func(run runner) error {
+			err := run.row(ctx, `INSERT INTO doorkit_documents (name, holder, held_until) VALUES ($1, $2, {clock} + $3)
 				ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
 				WHERE doorkit_documents.held_until < excluded.held_until - $3 OR doorkit_documents.holder = $4 AND doorkit_documents.held_until = $5
 				RETURNING doc`, key, holder, leaseTime.Microseconds(), dead.holder, dead.until).Scan(&doc)
@@ -151,10 +150,10 @@ type lease struct {
 func (d Documents) set(ctx context.Context, key, holder, set string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
-	return d.s.writeOwnLimits(ctx, "Update", func(run runner) error {
-		var sync, limits string
-		err := run.row(ctx, "UPDATE doorkit_documents SET "+set+" WHERE name = $1 AND holder = $2 RETURNING {sync}, {limits}",
-			append([]any{key, holder}, args...)...).Scan(&sync, &limits)
+	return d.s.write(ctx, "Update", func(run runner) error {
+		var sync string
+		err := run.row(ctx, "UPDATE doorkit_documents SET "+set+" WHERE name = $1 AND holder = $2 RETURNING {sync}",
+			append([]any{key, holder}, args...)...).Scan(&sync)
 		if noRows(err) {
 			return &LeaseError{key}
 		}

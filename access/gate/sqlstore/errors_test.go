@@ -96,11 +96,11 @@ func TestOpenRequiresADialect(t *testing.T) {
 }
 
 func TestStatementsOfEitherDialect(t *testing.T) {
-	const text = "SELECT {clock}, {null int} FROM t WHERE a = $1 AND b = $12"
-	const other = "SELECT {null int} FROM {each (}t WHERE {unindexed}a < 1{) by starts}, {each (}t{) by effective}"
+	const text = "SELECT {clock}, {sync} FROM t WHERE a = $1 AND b = $12"
+	const other = "SELECT {sync} FROM {each (}t WHERE {unindexed}a < 1{) by starts}, {each (}t{) by effective}"
 	for d, want := range map[Dialect]string{
-		SQLite: "SELECT NULL FROM t WHERE +a < 1, t",
-		PostgreSQL: "SELECT CAST(NULL AS BIGINT) FROM LATERAL (SELECT n.* FROM t WHERE a < 1 ORDER BY n.starts OFFSET 0) n, " +
+		SQLite: "SELECT '' FROM t WHERE +a < 1, t",
+		PostgreSQL: "SELECT current_setting('synchronous_commit') FROM LATERAL (SELECT n.* FROM t WHERE a < 1 ORDER BY n.starts OFFSET 0) n, " +
 			"LATERAL (SELECT n.* FROM t ORDER BY n.effective OFFSET 0) n",
 	} {
 		if got := d.sql(other); got != want {

@@ -138,6 +138,11 @@ func document(v any) string {
 	return string(text)
 }
 
+func scanText(row scanner) (text string, err error) {
+	err = row.Scan(&text)
+	return text, err
+}
+
 func scanDoc[T any](row scanner) (v T, err error) {
 	var doc []byte
 	if err = row.Scan(&doc); err == nil {
@@ -170,10 +175,7 @@ func missingIDs(ctx context.Context, run runner, site string) func(storage.Kind,
 		// An empty id is found if the site has any facts of the kind.
 		rows, err := run.query(ctx, "SELECT id FROM "+at.table+" WHERE site = $1 AND id IN "+run.dialect.list("$2")+
 			" UNION ALL SELECT '' WHERE EXISTS (SELECT 1 FROM "+at.guard+" WHERE site = $1)", site, document(ids))
-		found, err := collect(rows, err, func(row scanner) (id string, err error) {
-			err = row.Scan(&id)
-			return id, err
-		})
+		found, err := collect(rows, err, scanText)
 		if err != nil || !slices.Contains(found, "") {
 			return nil, err
 		}

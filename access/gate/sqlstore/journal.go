@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -16,6 +17,11 @@ const byKey = "site = $1 AND member = $2 AND request_id = $3"
 // notAccepted is the condition of the journal's index by outcome.
 const notAccepted = "outcome <> 'accepted'"
 
+// lookup reads the kill switch, whether the member holds the door, and the journal's entry.
+//
+//go:embed queries/lookup.sql
+var lookup string
+
 // Lookup implements storage.Journal.
 func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (m storage.LookupResult, err error) {
 	end, err := s.reading(ctx, key.Site)
@@ -25,14 +31,7 @@ func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string)
 	defer end()
 	var e storage.JournalEntry
 	into := append(switchFields(&m.KillSwitch), &m.Holding)
-	err = s.read.row(ctx, `SELECT COALESCE(c.switch_off, 0), COALESCE(c.switch_by, ''), COALESCE(c.switch_why, ''), c.switch_at,
-			(SELECT COUNT(*) FROM doorkit_holds h WHERE h.site = $1 AND h.door = $4 AND h.member = $2),
-			COALESCE(j.site, ''), COALESCE(j.member, ''), COALESCE(j.request_id, ''), COALESCE(j.attempt_id, ''),
-			COALESCE(j.fingerprint, ''), COALESCE(j.door, ''), COALESCE(j.action, ''), COALESCE(j.outcome, ''),
-			j.begun, j.send_by, j.settled, COALESCE(j.seq, 0), COALESCE(j.shared_with, ''), j.doc
-		FROM (SELECT 1 AS one) o LEFT JOIN doorkit_chains c ON c.site = $1
-			LEFT JOIN doorkit_journal j ON j.site = $1 AND j.member = $2 AND j.request_id = $3`,
-		key.Site, key.Member, key.RequestID, door).Scan(append(into, entries.fields(nil, &e)...)...)
+	err = s.read.row(ctx, lookup, key.Site, key.Member, key.RequestID, door).Scan(append(into, entries.fields(nil, &e)...)...)
 	if err != nil {
 		return storage.LookupResult{}, fail(ctx, "Lookup", err)
 	}
@@ -127,20 +126,15 @@ func (s *Store) beginAny(ctx context.Context, a storage.Attempt) (storage.Claim,
 	})
 }
 
-// Two starts of a hold are merged: the later start is kept, and the hold is certain if
-// one of them is. Only the outcome of a command that was Sending, or a late proof,
-// inserts a hold.
-const (
-	insertHold = `INSERT INTO doorkit_holds AS h (site, door, member, request_id, since, uncertain) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (site, door, member) WHERE member <> '' DO UPDATE SET uncertain = h.uncertain * excluded.uncertain,
-			request_id = CASE WHEN excluded.since < h.since THEN h.request_id ELSE excluded.request_id END,
-			since = CASE WHEN excluded.since < h.since THEN h.since ELSE excluded.since END`
-	renewHold = `UPDATE doorkit_holds SET uncertain = uncertain * $6,
-			request_id = CASE WHEN $5 < since THEN request_id ELSE $4 END, since = CASE WHEN $5 < since THEN since ELSE $5 END
-		WHERE site = $1 AND door = $2 AND member = $3`
-	endHolds = `DELETE FROM doorkit_holds WHERE site = $1 AND door = $2 AND since <= $3 AND NOT EXISTS (SELECT 1 FROM doorkit_journal j
-		WHERE j.site = doorkit_holds.site AND j.member = doorkit_holds.member AND j.request_id = doorkit_holds.request_id AND j.settled > $3)`
-)
+// writeHold merges two starts of a hold: the later start is kept, and the hold is certain if
+// one of them is. Only the outcome of a command that was Sending, or a late proof, starts one
+// ($7 is 1).
+//
+//go:embed queries/write_hold.sql
+var writeHold string
+
+//go:embed queries/end_holds.sql
+var endHolds string
 
 // Settle implements storage.Journal.
 func (s *Store) Settle(ctx context.Context, st storage.Settlement) (*storage.CheckIn, error) {
@@ -222,11 +216,9 @@ func (s *Store) settleAny(ctx context.Context, st storage.Settlement) (*storage.
 			checkIn = &first
 		}
 		if h := st.Hold; h != nil {
-			q := insertHold
-			if was != storage.Sending && !st.RestartHold {
-				q = renewHold
-			}
-			if _, err := run.exec(ctx, q, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), asInt(h.Uncertain)); err != nil {
+			starts := was == storage.Sending || st.RestartHold
+			_, err := run.exec(ctx, writeHold, key.Site, h.Door, h.Member, h.RequestID, micros(h.Since), asInt(h.Uncertain), asInt(starts))
+			if err != nil {
 				return nil, err
 			}
 		}

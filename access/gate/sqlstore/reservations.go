@@ -48,16 +48,13 @@ func (f facts) Reservation(ctx context.Context, site, id string) (storage.Reserv
 // PutReservation implements storage.ReservationStore.
 func (f facts) PutReservation(ctx context.Context, site string, r storage.Reservation) error {
 	return reservations.put(ctx, f, site, r, func(run runner, r storage.Reservation) error {
-		if _, err := run.exec(ctx, "DELETE FROM doorkit_guests WHERE site = $1 AND reservation = $2", site, r.ID); err != nil {
-			return err
-		}
+		var b batch
+		b.add("DELETE FROM doorkit_guests WHERE site = $1 AND reservation = $2", []any{site, r.ID})
 		for _, guest := range r.Guests {
-			if _, err := run.exec(ctx, "INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) "+
-				"VALUES ($1, $2, $3, $4, $5, $6)", site, r.ID, guest, r.Resource, micros(r.Start), micros(r.EffectiveEnd())); err != nil {
-				return err
-			}
+			b.add("INSERT INTO doorkit_guests (site, reservation, member, resource, starts, effective) VALUES ($1, $2, $3, $4, $5, $6)",
+				[]any{site, r.ID, guest, r.Resource, micros(r.Start), micros(r.EffectiveEnd())})
 		}
-		return nil
+		return b.runEach(ctx, run)
 	})
 }
 

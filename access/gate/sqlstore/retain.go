@@ -14,7 +14,7 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 	}
 	base, last, err := s.oldRows(ctx, site, before)
 	if err != nil {
-		return base, 0, fail(ctx, "Retain", err)
+		return storage.Head{}, 0, fail(ctx, "Retain", err)
 	}
 	if last.Seq > base.Seq {
 		appended := false
@@ -36,7 +36,7 @@ func (s *Store) Retain(ctx context.Context, site string, before time.Time, e sto
 // there are none. The log only grows, so what is read here without a lock stays valid. The
 // sign prevents a search by time, which would read all rows that are kept.
 func (s *Store) oldRows(ctx context.Context, site string, before time.Time) (base, last storage.Head, err error) {
-	base, _, err = ends(ctx, s.read, site)
+	base, _, err = s.ends(ctx, site)
 	if err != nil {
 		return base, last, err
 	}
@@ -54,10 +54,7 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 	if err != nil {
 		return next, 0, err
 	}
-	var base storage.Head
-	if base, _, err = ends(ctx, run, site); err != nil {
-		return next, 0, err
-	}
+	base := chain.base
 	if base.Seq >= last.Seq { // another call has removed them
 		return base, 0, errNoChange
 	}
@@ -83,97 +80,62 @@ func (s *Store) retain(ctx context.Context, run runner, site string, last storag
 	return next, int(next.Seq - base.Seq), b.run(ctx, run)
 }
 
-// Erase implements storage.Eraser.
-func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (storage.Erased, error) {
+// Erase implements storage.Eraser. Each commit removes the details of some rows of the log;
+// the last one, which is the only one unless there are many, removes everything else too.
+func (s *Store) Erase(ctx context.Context, site, person string, before time.Time) (erased storage.Erased, err error) {
 	if person == "" {
-		return storage.Erased{}, storage.NotFound("person", person) // rows without an actor are not theirs
+		return erased, storage.NotFound("person", person) // rows without an actor are not theirs
 	}
-	rows, err := s.eraseMany(ctx, site, person)
-	if err != nil {
-		return storage.Erased{}, err
-	}
-	erased, err := writeLocked(ctx, s, "Erase", site, func(run runner, _ *chain) (storage.Erased, error) {
-		return eraseRest(ctx, run, site, person, before, rows)
+	_, err = s.inChunks(ctx, "Erase", site, lockedChunk, func(run runner) (n int, err error) {
+		if _, err := s.lock(ctx, run, site); err != nil {
+			return 0, err
+		}
+		// An OR of both columns would read all rows on SQLite.
+		for _, column := range []string{"member", "actor"} {
+			changed, err := run.exec(ctx, eraseDetail+"site = $1 AND seq IN (SELECT seq FROM doorkit_log WHERE site = $1 AND "+
+				column+" = $2 AND "+column+" <> '' ORDER BY seq LIMIT $3)", site, person, lockedChunk-n)
+			if err != nil {
+				return 0, err
+			}
+			n += int(changed)
+		}
+		if erased.Rows += n; n == lockedChunk {
+			return n, nil
+		}
+		notes, known, err := eraseRest(ctx, run, site, person, before)
+		if erased.Rows += notes; err == nil && !known && erased.Rows == 0 {
+			err = storage.NotFound("person", person)
+		}
+		return n, err
 	})
 	return s.cleaned(ctx, erased, err)
 }
 
-// nameColumns are the columns of a row of the log that may name the person: an OR of both
-// would read all rows on SQLite.
-var nameColumns = []string{"member", "actor"}
-
-// eraseMany removes the details of rows that name the person, in pieces, while there are
-// more of them than one commit may change.
-func (s *Store) eraseMany(ctx context.Context, site, person string) (rows int, err error) {
-	for _, column := range nameColumns {
-		n, err := s.inChunks(ctx, "Erase", site, lockedChunk, func(run runner) (int, error) {
-			if _, err := s.lock(ctx, run, site); err != nil {
-				return 0, err
-			}
-			var more int
-			err := run.row(ctx, "SELECT COUNT(*) FROM (SELECT seq FROM doorkit_log WHERE "+names(column)+" LIMIT $3) named",
-				site, person, lockedChunk+1).Scan(&more)
-			if err == nil && more <= lockedChunk {
-				err = errNoChange
-			}
-			if err != nil {
-				return 0, err
-			}
-			n, err := run.exec(ctx, eraseDetail+"site = $1 AND seq IN (SELECT seq FROM doorkit_log WHERE "+names(column)+" ORDER BY seq LIMIT $3)",
-				site, person, lockedChunk)
-			return int(n), err
-		})
-		if rows += n; err != nil {
-			return rows, err
-		}
-	}
-	return rows, nil
-}
-
-// names selects the rows of site $1 that have the person $2 in a column.
-func names(column string) string {
-	return "site = $1 AND " + column + " = $2 AND " + column + " <> ''"
-}
-
-// eraseRest removes everything else that names the person, after rows of the log.
-func eraseRest(ctx context.Context, run runner, site, person string, before time.Time, rows int) (erased storage.Erased, err error) {
-	known, err := eraseSwitch(ctx, run, site, person)
+// eraseRest removes everything that names the person but the details of their rows of the
+// log. It returns in how many notes of the log they were named, and whether they were
+// named anywhere else.
+func eraseRest(ctx context.Context, run runner, site, person string, before time.Time) (notes int, known bool, err error) {
+	known, err = eraseSwitch(ctx, run, site, person)
 	if err != nil {
-		return erased, err
+		return 0, false, err
 	}
-	notes, err := eraseNotes(ctx, run, site, person)
+	notes, err = eraseNotes(ctx, run, site, person)
 	if err != nil {
-		return erased, err
+		return 0, false, err
 	}
-	erased.Rows = rows + notes
-	for _, column := range nameColumns {
-		n, err := run.exec(ctx, eraseDetail+names(column), site, person)
-		if erased.Rows += int(n); err != nil {
-			return erased, err
-		}
+	var records int
+	err = run.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM doorkit_journal WHERE site = $1 AND member = $2
+		UNION ALL SELECT 1 FROM doorkit_check_ins WHERE site = $1 AND member = $2
+		UNION ALL SELECT 1 FROM doorkit_holds WHERE site = $1 AND member = $2) named`, site, person).Scan(&records)
+	if err != nil {
+		return 0, false, err
 	}
-	var entries int
-	if err := run.row(ctx, "SELECT COUNT(*) FROM doorkit_journal WHERE site = $1 AND member = $2", site, person).Scan(&entries); err != nil {
-		return erased, err
-	}
-	if _, err := run.exec(ctx, `DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
-		AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, site, person, before.UnixMicro()); err != nil {
-		return erased, err
-	}
-	for _, q := range []string{
-		"DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2",
-		"UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2",
-	} {
-		n, err := run.exec(ctx, q, site, person)
-		if err != nil {
-			return erased, err
-		}
-		known = known || n > 0
-	}
-	if !known && entries+erased.Rows == 0 {
-		err = storage.NotFound("person", person)
-	}
-	return erased, err
+	var b batch
+	b.add(`DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
+		AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, []any{site, person, before.UnixMicro()})
+	b.add("DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2", []any{site, person})
+	b.add("UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2", []any{site, person})
+	return notes, known || records > 0, b.run(ctx, run)
 }
 
 const eraseDetail = "UPDATE doorkit_log SET member = '', actor = '', salt = NULL, detail = NULL WHERE "

@@ -15,31 +15,21 @@ func (f facts) Rules(ctx context.Context, site string) (storage.Rules, error) {
 // in tables of their own, from which a question reads those that matter.
 func (f facts) PutRules(ctx context.Context, r storage.Rules) error {
 	return sites.put(ctx, f, r.Site.ID, r, func(run runner, r storage.Rules) error {
+		var b batch
 		site := r.Site.ID
 		for _, table := range []string{"doorkit_membership_types", "doorkit_resources", "doorkit_resource_doors"} {
-			if _, err := run.exec(ctx, "DELETE FROM "+table+" WHERE site = $1", site); err != nil {
-				return err
-			}
+			b.add("DELETE FROM "+table+" WHERE site = $1", []any{site})
 		}
 		for i, t := range r.MembershipTypes {
-			if _, err := run.exec(ctx, "INSERT INTO doorkit_membership_types (site, id, pos, doc) VALUES ($1, $2, $3, $4)",
-				site, t.ID, i, document(t)); err != nil {
-				return err
-			}
+			b.add("INSERT INTO doorkit_membership_types (site, id, pos, doc) VALUES ($1, $2, $3, $4)", []any{site, t.ID, i, document(t)})
 		}
 		for i, x := range r.Resources {
-			if _, err := run.exec(ctx, "INSERT INTO doorkit_resources (site, id, pos, doc) VALUES ($1, $2, $3, $4)",
-				site, x.ID, i, document(x)); err != nil {
-				return err
-			}
+			b.add("INSERT INTO doorkit_resources (site, id, pos, doc) VALUES ($1, $2, $3, $4)", []any{site, x.ID, i, document(x)})
 			for _, door := range x.Doors {
-				if _, err := run.exec(ctx, "INSERT INTO doorkit_resource_doors (site, resource, door) VALUES ($1, $2, $3)",
-					site, x.ID, door); err != nil {
-					return err
-				}
+				b.add("INSERT INTO doorkit_resource_doors (site, resource, door) VALUES ($1, $2, $3)", []any{site, x.ID, door})
 			}
 		}
-		return nil
+		return b.runEach(ctx, run)
 	})
 }
 

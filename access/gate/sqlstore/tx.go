@@ -14,7 +14,12 @@ import (
 // write runs fn in one transaction with limits and commits it, unless fn returns an error.
 // After errNoChange it commits nothing and returns nil: there was nothing to write.
 func (s *Store) write(ctx context.Context, op string, fn func(runner) error) error {
-	return s.writeOwnLimits(ctx, op, func(run runner) error {
+	end, err := s.enter(ctx, "", usual)
+	if err != nil {
+		return fail(ctx, op, err)
+	}
+	defer end()
+	return s.transact(ctx, op, func(run runner) error {
 		if err := limit(ctx, run); err != nil {
 			return err
 		}
@@ -23,8 +28,8 @@ func (s *Store) write(ctx context.Context, op string, fn func(runner) error) err
 }
 
 // limit sets the limits of a transaction: a process that freezes in the middle of it must
-// not keep its locks. Some transactions set them in their first statement instead: it
-// contains {limits}, which is evaluated before the statement locks a row.
+// not keep its locks. Those that lock a chain set them in that statement instead: it contains
+// {limits}, which is evaluated before the statement locks the row.
 //
 // On SQLite it takes the write lock, with a write of no row: a transaction that began with
 // a read is refused at once, instead of waiting, if it writes while others do.
@@ -37,17 +42,7 @@ func limit(ctx context.Context, run runner) error {
 	return run.row(ctx, "SELECT {limits}").Scan(&none)
 }
 
-// writeOwnLimits is write for an fn whose first statement sets the limits.
-func (s *Store) writeOwnLimits(ctx context.Context, op string, fn func(runner) error) error {
-	end, err := s.enter(ctx, "", usual)
-	if err != nil {
-		return fail(ctx, op, err)
-	}
-	defer end()
-	return s.transact(ctx, op, fn)
-}
-
-// transact is writeOwnLimits for a caller whose turn it is.
+// transact is write for a caller whose turn it is, and for an fn that sets the limits.
 func (s *Store) transact(ctx context.Context, op string, fn func(runner) error) error {
 	tx, err := s.read.dialect.begin(ctx, s.db)
 	if err != nil {
@@ -154,8 +149,7 @@ func (s *Store) inChunks(ctx context.Context, op, site string, size int, remove 
 	}
 }
 
-// batch is a list of statements that change different rows and do not read what the
-// others wrote. PostgreSQL receives them as one statement, in one round trip.
+// batch is a list of statements.
 type batch struct {
 	texts []string
 	args  [][]any
@@ -166,18 +160,25 @@ func (b *batch) add(q string, args []any) {
 	b.args = append(b.args, args)
 }
 
+// run runs statements that change different rows and do not read what the others wrote.
+// PostgreSQL receives them as one statement, in one round trip.
 func (b *batch) run(ctx context.Context, run runner) error {
 	if run.dialect == SQLite {
-		for i, q := range b.texts {
-			if _, err := run.exec(ctx, q, b.args[i]...); err != nil {
-				return err
-			}
-		}
-		return nil
+		return b.runEach(ctx, run)
 	}
 	text, args := b.joined()
 	_, err := run.exec(ctx, text, args...)
 	return err
+}
+
+// runEach runs the statements one after the other.
+func (b *batch) runEach(ctx context.Context, run runner) error {
+	for i, q := range b.texts {
+		if _, err := run.exec(ctx, q, b.args[i]...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // joined returns the statements as one: s0, s1, ... and the last, which may read what the

@@ -1,0 +1,1 @@
+SELECT 1 FROM doorkit_holds h WHERE h.site = given.value
