@@ -95,10 +95,7 @@ func (s *Site) findProblems(ctx context.Context) error {
 }
 
 func (s *Site) seatsNearlyFull(ctx context.Context) (bool, error) {
-	session, err := s.Session(ctx)
-	if err == nil && session.Site == "" {
-		err = ErrNoSite
-	}
+	session, err := s.Locks.session(ctx)
 	if err != nil {
 		return false, err
 	}

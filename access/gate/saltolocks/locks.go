@@ -84,10 +84,6 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 			c.Link.Site, s.Site)
 		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: err}
 	}
-	left := c.Left()
-	if left <= 0 {
-		return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseDeadline}
-	}
 	if c.Link.Lock == "" || c.Link.NeedsCode && c.Link.Gateway == "" {
 		err := errors.New("saltolocks: the door's link names no lock, or no IQ for its one-time code: link it again")
 		return gate.Result{Outcome: gate.Denied, Cause: gate.CauseNotLinked, Err: err}
@@ -98,7 +94,7 @@ func (l *Locks) Move(ctx context.Context, c gate.Command) gate.Result {
 	}
 	// A clock that was set back since the claim must not extend the time. From here on
 	// Remote checks both the clock and the elapsed time.
-	by := now.Add(left)
+	by := now.Add(c.Left())
 	if c.SendBy.Before(by) {
 		by = c.SendBy
 	}

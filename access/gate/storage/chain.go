@@ -34,9 +34,7 @@ func (h Head) Append(site string, e LogEntry) LogRow {
 }
 
 func (h Head) link(site string, r *LogRow) Digest {
-	var space [512]byte
-	b := append(space[:0], chainLabel...)
-	b = append(b, h.Hash[:]...)
+	b := append([]byte(chainLabel), h.Hash[:]...)
 	b = field(b, site)
 	b = binary.BigEndian.AppendUint64(b, r.Seq)
 	b = r.appendPublic(b)
@@ -75,8 +73,7 @@ const SaltSize = 16
 // Commitment returns the commitment to a detail: SHA-256 over "doorkit detail 1\n",
 // salt and detail, the latter two each preceded by its length as 4 big-endian bytes.
 func Commitment(salt, detail []byte) Digest {
-	var space [1024]byte
-	b := append(space[:0], "doorkit detail 1\n"...)
+	b := []byte("doorkit detail 1\n")
 	b = append(binary.BigEndian.AppendUint32(b, uint32(len(salt))), salt...)
 	b = append(binary.BigEndian.AppendUint32(b, uint32(len(detail))), detail...)
 	return sha256.Sum256(b)
