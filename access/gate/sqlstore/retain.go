@@ -116,26 +116,24 @@ func (s *Store) Erase(ctx context.Context, site, person string, before time.Time
 // named anywhere else.
 func eraseRest(ctx context.Context, run runner, site, person string, before time.Time) (notes int, known bool, err error) {
 	known, err = eraseSwitch(ctx, run, site, person)
-	if err != nil {
-		return 0, false, err
-	}
-	notes, err = eraseNotes(ctx, run, site, person)
-	if err != nil {
-		return 0, false, err
+	if err == nil {
+		notes, err = eraseNotes(ctx, run, site, person)
 	}
 	var records int
-	err = run.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM doorkit_journal WHERE site = $1 AND member = $2
-		UNION ALL SELECT 1 FROM doorkit_check_ins WHERE site = $1 AND member = $2
-		UNION ALL SELECT 1 FROM doorkit_holds WHERE site = $1 AND member = $2) named`, site, person).Scan(&records)
-	if err != nil {
-		return 0, false, err
+	if err == nil {
+		err = run.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM doorkit_journal WHERE site = $1 AND member = $2
+			UNION ALL SELECT 1 FROM doorkit_check_ins WHERE site = $1 AND member = $2
+			UNION ALL SELECT 1 FROM doorkit_holds WHERE site = $1 AND member = $2) named`, site, person).Scan(&records)
 	}
-	var b batch
-	b.add(`DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
-		AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, []any{site, person, before.UnixMicro()})
-	b.add("DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2", []any{site, person})
-	b.add("UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2", []any{site, person})
-	return notes, known || records > 0, b.run(ctx, run)
+	if err == nil {
+		var b batch
+		b.add(`DELETE FROM doorkit_journal WHERE site = $1 AND member = $2 AND outcome <> 'sending'
+			AND begun < $3 AND (send_by IS NULL OR send_by < $3)`, []any{site, person, before.UnixMicro()})
+		b.add("DELETE FROM doorkit_check_ins WHERE site = $1 AND member = $2", []any{site, person})
+		b.add("UPDATE doorkit_holds SET member = '' WHERE site = $1 AND member = $2", []any{site, person})
+		err = b.run(ctx, run)
+	}
+	return notes, known || records > 0, err
 }
 
 const eraseDetail = "UPDATE doorkit_log SET member = '', actor = '', salt = NULL, detail = NULL WHERE "
