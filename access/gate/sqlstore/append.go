@@ -25,9 +25,6 @@ type guard struct {
 
 // newCommit returns the commit that appends e to the chain of a site.
 func newCommit(ctx context.Context, site string, g guard, e storage.LogEntry) *commit {
-	if !e.At.IsZero() {
-		e.At = e.At.Truncate(time.Microsecond)
-	}
 	wait := storage.WriteWithin
 	if deadline, ok := ctx.Deadline(); ok {
 		// The server gives up before this process does, so that the connection stays usable.

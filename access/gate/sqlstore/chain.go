@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
@@ -54,9 +53,6 @@ func (s *Store) durable(ctx context.Context, run runner, sync string) error {
 
 // append adds the next row of the log to a batch and returns its number.
 func (c *chain) append(b *batch, e storage.LogEntry) uint64 {
-	if !e.At.IsZero() {
-		e.At = e.At.Truncate(time.Microsecond)
-	}
 	row := c.head.Append(c.site, e)
 	c.head = row.Head()
 	b.add(logRows.insert(c.site, row))

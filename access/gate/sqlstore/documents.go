@@ -25,9 +25,8 @@ type Documents struct{ s *Store }
 func (s *Store) Documents() Documents { return Documents{s} }
 
 const (
-	leaseTime   = 8 * time.Second // how long a lease lasts
-	renewEvery  = 2 * time.Second
-	writeWithin = 5 * time.Second // how long writing the change may take
+	leaseTime  = 8 * time.Second // how long a lease lasts
+	renewEvery = 2 * time.Second
 )
 
 // LeaseError reports that the lease on a document was lost before the change was
@@ -148,7 +147,7 @@ type lease struct {
 // set sets columns of the document's row, if holder still has the lease. It ignores the caller's
 // cancellation: what fn did elsewhere, such as rotating a token, cannot be undone.
 func (d Documents) set(ctx context.Context, key, holder, set string, args ...any) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storage.WriteWithin)
 	defer cancel()
 	return d.s.write(ctx, "Update", func(run runner) error {
 		var sync string
