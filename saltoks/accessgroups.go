@@ -73,9 +73,29 @@ type GroupUser struct {
 	Email     string `json:"email"`
 }
 
+type groupUserWire struct {
+	GroupUser
+	Person *GroupUser `json:"user"`
+}
+
+// value prefers the platform user, in case SALTO wraps it in a site user.
+func (w groupUserWire) value() GroupUser {
+	if w.Person != nil && w.Person.ID != "" {
+		return *w.Person
+	}
+	return w.GroupUser
+}
+
 // Users lists a group's members.
 func (s *AccessGroupsService) Users(ctx context.Context, site SiteID, group AccessGroupID, opts ...ListOption) iter.Seq2[GroupUser, error] {
-	return list[GroupUser](ctx, s.c, opts, routeGroupUsers, string(site), string(group))
+	wire := list[groupUserWire](ctx, s.c, opts, routeGroupUsers, string(site), string(group))
+	return func(yield func(GroupUser, error) bool) {
+		for user, err := range wire {
+			if !yield(user.value(), err) {
+				return
+			}
+		}
+	}
 }
 
 // AddUser adds a member to a group by the platform user's id. It returns

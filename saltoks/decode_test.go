@@ -211,7 +211,7 @@ func FuzzDecoders(f *testing.F) {
 		one(decode[subscriptionWire](body))
 		one(decode[ActivatedIQ](body))
 		one(decode[Key](body))
-		one(decode[GroupUser](body))
+		one(decode[groupUserWire](body))
 		one(decode[Me](body))
 		one(decode[Lock](body))
 		one(decode[TimeSchedule](body))

@@ -308,8 +308,8 @@ func TestGolden(t *testing.T) {
 			return all(c.AccessGroups.Users(ctx, gSite, gGroup))
 		},
 			"GET", group + "/users", "", 200,
-			items(`{"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0","first_name":"Ada","last_name":"Byron"}`),
-			[]GroupUser{{ID: gPlat, FirstName: "Ada", LastName: "Byron"}}},
+			items(`{"id":"9e8d7c6b-5a49-4838-b726-150403f2e1d0","first_name":"Ada","last_name":"Byron"},` + goldenUser),
+			[]GroupUser{{ID: gPlat, FirstName: "Ada", LastName: "Byron"}, {ID: gPlat, FirstName: "Ada", LastName: "Byron"}}},
 		{"AccessGroups.AddUser", func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.AccessGroups.AddUser(ctx, gSite, gGroup, gPlat)
 		},
