@@ -36,8 +36,8 @@
 // # Lists
 //
 // A list is an iter.Seq2. It makes no request until it is ranged over, starts
-// at the first page each time, and holds two pages at a time. If the server's
-// cursor does not move, the list ends with [ErrCursor].
+// at the first page each time, and holds two pages and the cursors of all. If a
+// cursor repeats an earlier one, the list ends with [ErrCursor].
 //
 //	for lock, err := range client.Locks.All(ctx, site) {
 //		if err != nil {

@@ -81,7 +81,7 @@ func list[T any](ctx context.Context, c *Client, opts []ListOption, route string
 	}
 }
 
-// walk yields the items page by page and holds two pages at a time. A list that
+// walk yields the items page by page and holds two pages and all cursors. A list that
 // pages by offset repeats items when rows are inserted while it is read, so an
 // item of the previous page is not yielded again.
 func walk[T any](ctx context.Context, c *Client, r *Request, yield func(T, error) bool) {
@@ -192,10 +192,9 @@ func (g *cursorGuard) moved(cursor string, fresh int) error {
 		return fmt.Errorf("%w: its cursor does not move", ErrCursor)
 	}
 	g.seen[cursor] = true
-	if g.empty++; fresh > 0 {
+	if fresh > 0 {
 		g.empty = 0
-	}
-	if g.empty > maxEmptyPages {
+	} else if g.empty++; g.empty > maxEmptyPages {
 		return fmt.Errorf("%w: too many pages in a row hold no new item", ErrCursor)
 	}
 	return nil

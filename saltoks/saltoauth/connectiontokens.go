@@ -68,7 +68,7 @@ func (c *connectionTokens) step(doc *connectionDoc, rejected saltoks.Secret) act
 // sends the refresh token once, saves, and only then returns the new token.
 func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) (held, error) {
 	var out action
-	var unsaved *unsavedSet                   // what this flight must not lose
+	var taken, unsaved *unsavedSet            // of an earlier flight; what this one must not lose
 	end, result := func(error) {}, error(nil) // of the traced request, if there is one
 	defer func() { end(result) }()
 	waiting, cancel := context.WithTimeoutCause(ctx, lockLimit, &IdentityError{
@@ -80,7 +80,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 		if doc != nil {
 			base = doc.Tokens.Refresh.Secret
 		}
-		c.takeUnsaved(doc)
+		taken = c.takeUnsaved(doc)
 		if out = c.step(doc, rejected); !out.refresh {
 			return doc, nil
 		}
@@ -118,7 +118,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 	case err != nil:
 		return held{}, errors.Join(out.err, err)
 	}
-	c.unsaved.Store(nil)
+	c.unsaved.CompareAndSwap(taken, nil) // Wait updates beside flights: only what this one saved is done
 	if unsaved != nil {
 		c.id.log.LogAttrs(ctx, slog.LevelInfo, "tokens refreshed", slog.String("connection", c.conn), slog.Time("expiry", unsaved.set.Expiry))
 	}
@@ -218,12 +218,12 @@ func (c *connectionTokens) newest(stored saltoks.Secret) saltoks.Secret {
 }
 
 // takeUnsaved puts tokens that could not be saved into doc, if doc still holds
-// the refresh token that they replaced.
-func (c *connectionTokens) takeUnsaved(doc *connectionDoc) {
+// the refresh token that they replaced. Otherwise they are saved already, or were
+// replaced by newer ones. It returns what it found.
+func (c *connectionTokens) takeUnsaved(doc *connectionDoc) *unsavedSet {
 	u := c.unsaved.Load()
-	if u == nil || doc == nil || !doc.Tokens.Refresh.Equal(u.base) {
-		c.unsaved.Store(nil) // saved already, or replaced by newer tokens
-		return
+	if u != nil && doc != nil && doc.Tokens.Refresh.Equal(u.base) {
+		doc.Tokens, doc.Pause = u.set, pause{}
 	}
-	doc.Tokens, doc.Pause = u.set, pause{}
+	return u
 }

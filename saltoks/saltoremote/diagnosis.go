@@ -199,7 +199,7 @@ func (a *Activation) Diagnose(ctx context.Context, site saltoks.SiteID, iq salto
 
 // checkCode makes SALTO check one code.
 func (a *Activation) checkCode(ctx context.Context, at siteIQ) error {
-	doc, code, err := a.prepare(ctx, at)
+	doc, code, err := a.prepare(ctx, at, "PUT", "/v1.2/sites/{site}/iqs/{iq}/pin")
 	if err != nil {
 		return notSentError(err)
 	}

@@ -161,26 +161,26 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 func (r *Remote) prepareBefore(ctx context.Context, d *saltoks.SendDeadline, at siteIQ) (iqDoc, saltoks.OTP, error) {
 	limited, cancel := context.WithTimeout(ctx, d.Left())
 	defer cancel()
-	doc, code, err := r.prepare(limited, at)
+	doc, code, err := r.prepare(limited, at, "PATCH", "/v1.2/sites/{site}/locks/{lock}/locking")
 	if err != nil && ctx.Err() == nil && d.Left() <= 0 {
 		err = saltoks.ErrSendBy
 	}
 	return doc, code, err
 }
 
-// prepare reads the store once and gets one code. The error of a token names the
-// command that requires it, so that it is not taken for one of the store.
-func (c *core) prepare(ctx context.Context, at siteIQ) (iqDoc, saltoks.OTP, error) {
+// prepare reads the store once and gets one code for a request. The error of a token
+// names the request that requires it, so that it is not taken for one of the store.
+func (c *core) prepare(ctx context.Context, at siteIQ, method, route string) (iqDoc, saltoks.OTP, error) {
 	doc, err := c.load(ctx, at)
-	if err == nil {
-		err = doc.Breaker.check(at, c.now())
-	}
 	if err != nil {
+		return doc, saltoks.OTP{}, err
+	}
+	if err := doc.Breaker.check(at, c.now()); err != nil {
 		return doc, saltoks.OTP{}, err
 	}
 	if err := c.sameUser(ctx); err != nil {
 		refused := saltoks.NewNotSentError(err)
-		refused.Method, refused.Route = "PATCH", "/v1.2/sites/{site}/locks/{lock}/locking"
+		refused.Method, refused.Route = method, route
 		return doc, saltoks.OTP{}, refused
 	}
 	code, err := c.code(ctx, at, doc)
