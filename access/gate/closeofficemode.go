@@ -145,7 +145,7 @@ func (g *Gate) lockDoor(ctx context.Context, s CloseRequest, over []CloseResult,
 		decision: access.Decision{Allowed: true, Reason: access.Reason(over[0].Why)},
 		link:     facts.Link, loc: facts.Question.Location,
 	}
-	r, _ := g.complete(ctx, access.Lock, tap, func(ctx context.Context) *ended { // a receipt that ends with an error has it
+	r, _ := g.complete(ctx, access.Lock, tap, func(ctx context.Context) *ended { // the receipt contains the error
 		if d.link.IsZero() {
 			return g.deny(ctx, d, CauseNotLinked, nil)
 		}

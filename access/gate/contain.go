@@ -21,8 +21,8 @@ func contain(in string, fn func() error) error {
 	})
 }
 
-// ask is contain for a call that returns a value.
-func ask[T any](in string, fn func() (T, error)) (value T, err error) {
+// containValue is contain for a call that returns a value.
+func containValue[T any](in string, fn func() (T, error)) (value T, err error) {
 	err = contain(in, func() error { value, err = fn(); return err })
 	return value, err
 }

@@ -13,7 +13,7 @@ import (
 // load reads the facts of one member at one door, and loads the site's time zone.
 func (g *Gate) load(ctx context.Context, member, door string, at time.Time) (storage.Snapshot, error) {
 	query := storage.FactsQuery{Site: g.c.Site, Member: member, Door: door, At: at}
-	facts, err := ask("Facts", func() (storage.Snapshot, error) { return g.c.Facts.Load(ctx, query) })
+	facts, err := containValue("Facts", func() (storage.Snapshot, error) { return g.c.Facts.Load(ctx, query) })
 	g.locate(&facts.Question, at)
 	return facts, err
 }

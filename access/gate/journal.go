@@ -63,7 +63,7 @@ func (g *Gate) shared(ctx context.Context, e storage.JournalEntry) (storage.Jour
 }
 
 func (g *Gate) look(ctx context.Context, key storage.RequestKey) (storage.JournalEntry, error) {
-	m, err := ask("Records", func() (storage.LookupResult, error) { return g.c.Records.Lookup(ctx, key, "") })
+	m, err := containValue("Records", func() (storage.LookupResult, error) { return g.c.Records.Lookup(ctx, key, "") })
 	if err != nil {
 		return storage.JournalEntry{}, err
 	}
@@ -122,7 +122,7 @@ func (g *Gate) await(ctx context.Context, e storage.JournalEntry) (storage.Journ
 		waiting, cancel = context.WithTimeout(ctx, lost)
 		defer cancel()
 	}
-	next, err := ask("Records", func() (storage.JournalEntry, error) { return g.c.Records.Wait(waiting, key, e.Outcome) })
+	next, err := containValue("Records", func() (storage.JournalEntry, error) { return g.c.Records.Wait(waiting, key, e.Outcome) })
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
 		command := e
 		command.RequestKey = key

@@ -273,8 +273,8 @@ func (g *Gate) lead(ctx context.Context, d time.Duration) (leads bool, err error
 		return false, nil
 	}
 	g.mayLead.Store(true)
-	lease := turn{records: g.c.Records, site: g.c.Site, lease: "problems"}
-	leads, err = lease.acquire(ctx, g.id, d)
+	l := lease{records: g.c.Records, site: g.c.Site, name: "problems"}
+	leads, err = l.acquire(ctx, g.id, d)
 	if err == nil {
 		g.mayLead.Store(leads && d > 0)
 	}

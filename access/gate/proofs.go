@@ -20,11 +20,15 @@ const (
 	// startedWithin is how long after its claim a start of office mode may still
 	// be carried out, and its entry dated.
 	startedWithin = SendWithin + entryAfter
-	// longestInterval is longer than the time in which the entry of a command may be
-	// dated, also if the answer was slow.
+	// longestInterval is longer than the time after a command in which its lock may move
+	// and its entry be dated. An answer that a suspended process recorded later does not
+	// count.
 	longestInterval = 5 * time.Minute
-	// readTogether is how long after an open command the next one may have been begun
-	// for both to be read together: the commands between them cost less than more
+	// readAround is how far around commands or entries others are read first: those that
+	// overlap are examined together.
+	readAround = 2 * longestInterval
+	// readTogether is how soon after an open command the next one must have been begun to
+	// be read together with it: reading the commands between them costs less than further
 	// queries.
 	readTogether = time.Hour
 	// proofFor is how long after a command its entry is searched for.
@@ -81,17 +85,20 @@ func (g *Gate) prove(ctx context.Context, reader VendorReader) (settled []Receip
 	return settled, nil
 }
 
-// sortByBegun sorts groups by their open commands. A command that is settled then
-// changes nothing that the proof of a later one depends on.
+// sortByBegun sorts groups by their open commands. In this order, the settlement of one
+// does not affect the proof of the next.
 func sortByBegun(groups []commandGroup) {
-	slices.SortFunc(groups, func(a, b commandGroup) int { return a.commands[a.open].Begun.Compare(b.commands[b.open].Begun) })
+	slices.SortFunc(groups, func(a, b commandGroup) int {
+		x, y := a.commands[a.open], b.commands[b.open]
+		return cmp.Or(x.Begun.Compare(y.Begun), cmp.Compare(x.RequestID, y.RequestID))
+	})
 }
 
 // groupsAround returns the groups whose Unconfirmed command was begun from first to
 // last. It reads the commands around that span, and further ones if a group may have
-// commands that were not read.
+// commands that were not read: older ones than proofFor are never searched for.
 func (g *Gate) groupsAround(ctx context.Context, first, last time.Time) ([]commandGroup, error) {
-	for around := 2 * longestInterval; ; around *= 2 {
+	for around := readAround; ; around *= 2 {
 		since, before := first.Add(-around), last.Add(around)
 		sent, err := g.sentBetween(ctx, since, before)
 		if err != nil {
@@ -189,7 +196,7 @@ func (g *Gate) readings(ctx context.Context, reader VendorReader, lock string, f
 	}
 	list := make([]reading, len(entries))
 	for i, e := range entries {
-		m, err := ask("VendorReader", func() (Meaning, error) { return reader.Meaning(ctx, e) })
+		m, err := containValue("VendorReader", func() (Meaning, error) { return reader.Meaning(ctx, e) })
 		if err != nil {
 			return nil, err
 		}

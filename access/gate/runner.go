@@ -253,9 +253,9 @@ func (r *Runner) try(ctx context.Context, j Job, follow func(context.Context) er
 	if j.EachProcess {
 		return r.run(ctx, j, follow)
 	}
-	t := turn{r.gate.c.Records, r.gate.c.Site, "job " + j.Name, j.Every}
+	l := lease{r.gate.c.Records, r.gate.c.Site, "job " + j.Name, j.Every}
 	began := time.Now()
-	held, err := t.take(ctx, follow != nil, func(turn context.Context) (soon bool, err error) {
+	held, err := l.take(ctx, follow != nil, func(turn context.Context) (soon bool, err error) {
 		if follow == nil { // it continues without the lease: a Run may run twice
 			turn = ctx
 		}
@@ -267,19 +267,19 @@ func (r *Runner) try(ctx context.Context, j Job, follow func(context.Context) er
 	return err
 }
 
-// turn is the right to run a job, which one process at a time has: a lease.
-type turn struct {
-	records     storage.Records
-	site, lease string
-	every       time.Duration
+// lease is the right to run a job, which one process at a time has.
+type lease struct {
+	records    storage.Records
+	site, name string
+	every      time.Duration
 }
 
 // take runs work if the job is due and no other process has its lease; otherwise held is
 // false. The context of work ends when another process has the lease. If work returns
 // soon, it is due again within pollEvery.
-func (t turn) take(ctx context.Context, continuous bool, work func(context.Context) (soon bool, err error)) (held bool, err error) {
+func (l lease) take(ctx context.Context, continuous bool, work func(context.Context) (soon bool, err error)) (held bool, err error) {
 	holder := cryptorand.Text()
-	if held, err = t.acquire(ctx, holder, jobLease); err != nil || !held {
+	if held, err = l.acquire(ctx, holder, jobLease); err != nil || !held {
 		return false, err
 	}
 	began := time.Now()
@@ -291,7 +291,7 @@ func (t turn) take(ctx context.Context, continuous bool, work func(context.Conte
 			case <-runCtx.Done():
 				return
 			case <-time.After(jobLease / 3):
-				if held, err := t.acquire(runCtx, holder, jobLease); err == nil && !held {
+				if held, err := l.acquire(runCtx, holder, jobLease); err == nil && !held {
 					stop()
 				}
 			}
@@ -300,7 +300,7 @@ func (t turn) take(ctx context.Context, continuous bool, work func(context.Conte
 	soon, err := work(runCtx)
 	stop()
 	renewal.Wait()
-	every := t.every
+	every := l.every
 	if soon {
 		every = min(every, pollEvery)
 	}
@@ -310,15 +310,15 @@ func (t turn) take(ctx context.Context, continuous bool, work func(context.Conte
 	if ctx.Err() != nil || continuous {
 		left = 0
 	}
-	_, endErr := t.acquire(context.WithoutCancel(ctx), holder, left)
+	_, endErr := l.acquire(context.WithoutCancel(ctx), holder, left)
 	return true, errors.Join(err, endErr)
 }
 
 // acquire acquires, renews or ends the lease.
-func (t turn) acquire(ctx context.Context, holder string, d time.Duration) (held bool, err error) {
+func (l lease) acquire(ctx context.Context, holder string, d time.Duration) (held bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
 	defer cancel()
-	return ask("Records", func() (bool, error) { return t.records.AcquireLease(ctx, t.site, t.lease, holder, d) })
+	return containValue("Records", func() (bool, error) { return l.records.AcquireLease(ctx, l.site, l.name, holder, d) })
 }
 
 // run runs a job and reports it.

@@ -38,10 +38,10 @@ func (p pass) try(ctx context.Context) error {
 		_, err := run(ctx)
 		return err
 	}
-	lease := fmt.Sprintf("jobs %s %v work=%s", p.kind.name, p.kind.every, p.kind.work)
-	t := turn{jobs[0].gate.c.Records, p.name(), lease, p.kind.every}
+	name := fmt.Sprintf("jobs %s %v work=%s", p.kind.name, p.kind.every, p.kind.work)
+	l := lease{jobs[0].gate.c.Records, p.name(), name, p.kind.every}
 	began := time.Now()
-	held, err := t.take(ctx, false, run)
+	held, err := l.take(ctx, false, run)
 	if err != nil && !held && ctx.Err() == nil {
 		report(ctx, jobs, time.Since(began), err)
 	}
@@ -174,7 +174,7 @@ func (p pass) due(ctx context.Context, jobs []siteJob) (work, idle []siteJob, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, findWithin)
 	defer cancel()
-	list, err := ask("Records", func() ([]string, error) { return finder.Due(ctx, q) })
+	list, err := containValue("Records", func() ([]string, error) { return finder.Due(ctx, q) })
 	if err != nil {
 		return nil, nil, err
 	}

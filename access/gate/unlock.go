@@ -79,7 +79,7 @@ func (g *Gate) decide(ctx context.Context, r request, now moment) (decided, *end
 	defer cancel()
 
 	initial := decided{request: r}
-	known, err := ask("Records", func() (storage.LookupResult, error) { return g.c.Records.Lookup(reading, r.key, r.tap.Door) })
+	known, err := containValue("Records", func() (storage.LookupResult, error) { return g.c.Records.Lookup(reading, r.key, r.tap.Door) })
 	if err != nil {
 		return decided{}, g.unrecorded(ctx, initial, CauseStoreUnavailable, err, false)
 	}

@@ -212,7 +212,7 @@ func (v *vendorRows) rows(ctx context.Context, list []VendorEntry) ([]VendorRow,
 }
 
 func (v *vendorRows) meaning(ctx context.Context, e VendorEntry) Meaning {
-	m, err := ask("VendorReader", func() (Meaning, error) { return v.reader.Meaning(ctx, e) })
+	m, err := containValue("VendorReader", func() (Meaning, error) { return v.reader.Meaning(ctx, e) })
 	if err != nil {
 		v.g.c.Logger.DebugContext(ctx, "gate: it is not known whether an entry is ours", "site", v.g.c.Site, "error", err)
 	}
@@ -222,7 +222,7 @@ func (v *vendorRows) meaning(ctx context.Context, e VendorEntry) Meaning {
 // name returns the name of a user of the lock system; each is looked up once.
 func (v *vendorRows) name(ctx context.Context, user string) string {
 	if _, known := v.names[user]; !known && user != "" {
-		name, err := ask("VendorReader", func() (string, error) { return v.reader.Name(ctx, user) })
+		name, err := containValue("VendorReader", func() (string, error) { return v.reader.Name(ctx, user) })
 		if err != nil {
 			v.g.c.Logger.DebugContext(ctx, "gate: a user of the lock system could not be looked up", "site", v.g.c.Site, "error", err)
 			name = ""
@@ -235,10 +235,7 @@ func (v *vendorRows) name(ctx context.Context, user string) string {
 // senders returns the commands that caused the entries of a span of time, by the id of
 // the entry. An entry that commands of several members can have caused has none.
 func (v *vendorRows) senders(ctx context.Context, first, last time.Time) (map[string]sentCommand, error) {
-	// Overlapping commands are examined together, with their entries: those before and
-	// after the span, too.
-	const around = 10 * time.Minute
-	from, until := first.Add(-around), last.Add(around)
+	from, until := first.Add(-readAround), last.Add(readAround)
 	sent, err := v.g.sentBetween(ctx, from, until)
 	if err != nil {
 		return nil, err
@@ -283,9 +280,10 @@ func attribute(group commandGroup, entries []VendorEntry, senders map[string]sen
 		}
 		return
 	}
+	intervals := group.intervals()
 	for k, e := range entries {
 		var sender *sentCommand
-		for _, i := range candidates(group.intervals(), times, k) {
+		for _, i := range candidates(intervals, times, k) {
 			c := group.commands[i]
 			switch {
 			case sender == nil:

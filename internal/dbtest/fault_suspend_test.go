@@ -138,7 +138,11 @@ func (s *scene) recovered(x suspended, r gate.Receipt) {
 			errors.Is(err, storage.ErrNotFound) && r.Outcome == storage.NotSent
 	}
 	moved := s.movements()[x.tap.TappedAt.Truncate(time.Microsecond).Add(gate.SendWithin).UTC().Format(time.RFC3339Nano)]
-	if !agree || (moved == 1) != r.Opened() {
+	want := 0
+	if r.Opened() {
+		want = 1
+	}
+	if !agree || moved != want {
 		s.Errorf("%s: the receipt says %s %s, recorded %t; the door moved %d times, and after Recover the journal says %s %s, %v", x.name,
 			r.Outcome, r.Cause, r.Recorded, moved, now.Outcome, now.Cause, err)
 	}

@@ -24,7 +24,7 @@ var lookup string
 
 // Lookup implements storage.Journal.
 func (s *Store) Lookup(ctx context.Context, key storage.RequestKey, door string) (m storage.LookupResult, err error) {
-	end, err := s.reading(ctx, key.Site)
+	end, err := s.reading(ctx, &s.reads, key.Site)
 	if err != nil {
 		return m, fail(ctx, "Lookup", err)
 	}
@@ -249,7 +249,7 @@ func (s *Store) Wait(ctx context.Context, key storage.RequestKey, known storage.
 }
 
 func (s *Store) entry(ctx context.Context, key storage.RequestKey) (*storage.JournalEntry, error) {
-	end, err := s.reading(ctx, key.Site)
+	end, err := s.reading(ctx, &s.reads, key.Site)
 	if err != nil {
 		return nil, err
 	}

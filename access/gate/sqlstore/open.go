@@ -15,8 +15,9 @@ type Store struct {
 	statements *statements // nil for PostgreSQL
 	volatile   bool
 	writes     turns
-	reads      turns // of requests; not used for SQLite
-	// places has a place for each of the reads that may run at a time; nil for no limit.
+	reads      turns // of requests; like lists not used for SQLite
+	lists      turns // reads of all doors, which have no turn of a request
+	// places has a place for each of these reads that may run at a time; nil for no limit.
 	places chan struct{}
 }
 
@@ -39,9 +40,11 @@ type Config struct {
 	Volatile bool
 }
 
-// Open returns a Store. It keeps a quarter of the pool for writes. A site uses at most a
-// quarter for its writes and another one for its reads, and never more than four
-// connections for each, so that a busy site leaves connections to the others.
+// Open returns a Store. It leaves a quarter of the pool to other calls than Lookup, Load,
+// LoadAll and Wait, whose reads are the most frequent. A site uses at most a quarter, and
+// never more than four connections, for each of these: the reads of Lookup, Load and Wait;
+// those of LoadAll; the writes that add to its log or change its facts. So a busy site
+// leaves connections to the others.
 //
 // It refuses tables of another version with a *VersionError. It refuses with a
 // *SettingError a database that is not set up to keep what it acknowledged, or to
@@ -75,7 +78,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 			slots = max(1, min(slots, most/4))
 			s.places = make(chan struct{}, most-most/4)
 		}
-		s.writes.slots, s.reads.slots = slots, slots
+		s.writes.slots, s.reads.slots, s.lists.slots = slots, slots, slots
 	}
 	s.facts = facts{read: runner{dialect: c.Dialect, on: c.DB}, in: s.write}
 	if c.Dialect == SQLite {

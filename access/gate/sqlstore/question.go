@@ -41,18 +41,20 @@ var (
 
 // Load implements storage.Facts.
 func (s *Store) Load(ctx context.Context, q storage.FactsQuery) (storage.Snapshot, error) {
-	raw, err := s.load(ctx, q, questionOfDoor, q.Door)
+	raw, err := s.load(ctx, &s.reads, q, questionOfDoor, q.Door)
 	return raw.Snapshot(), err
 }
 
 // LoadAll implements storage.Facts.
 func (s *Store) LoadAll(ctx context.Context, q storage.FactsQuery) ([]storage.Snapshot, error) {
-	raw, err := s.load(ctx, q, questionOfDoors)
+	raw, err := s.load(ctx, &s.lists, q, questionOfDoors)
 	return raw.Snapshots(), err
 }
 
-func (s *Store) load(ctx context.Context, q storage.FactsQuery, statement string, door ...any) (raw storage.RawFacts, err error) {
-	end, err := s.reading(ctx, q.Site)
+func (s *Store) load(
+	ctx context.Context, t *turns, q storage.FactsQuery, statement string, door ...any,
+) (raw storage.RawFacts, err error) {
+	end, err := s.reading(ctx, t, q.Site)
 	if err != nil {
 		return raw, fail(ctx, "Load", err)
 	}

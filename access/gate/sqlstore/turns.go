@@ -45,9 +45,10 @@ type queue struct {
 
 type waiter struct{ ready chan struct{} }
 
-// slotsOfSite is how many writes, and how many reads, of a site a process sends to
-// PostgreSQL at a time, if that is not more than a quarter of the pool: the server executes
-// one write, while others travel.
+// slotsOfSite is how many writes, and how many reads of each kind, of a site a process sends
+// to PostgreSQL at a time, if that is not more than a quarter of the pool. The server
+// executes one write of a site, while others travel. More reads make no site faster: the
+// writes behind them take longer.
 const slotsOfSite = 4
 
 const (
@@ -69,15 +70,15 @@ func (s *Store) enter(ctx context.Context, site string, u urgency) (end func(), 
 	return s.writes.enter(ctx, site, u)
 }
 
-// reading waits for the turn of a read of a request at a site, so that other sites do not
-// wait behind the reads of a burst at one, and then for one of the places of all reads, so
-// that outcomes do not wait behind them: a pool gives a free connection to any of those that
-// wait for one. end ends both.
-func (s *Store) reading(ctx context.Context, site string) (end func(), err error) {
+// reading waits for the turn of a read at a site, and then for one of the places of all
+// reads; end ends both. With turns, other sites do not wait behind the reads of a burst at
+// one. With places, outcomes do not wait behind reads: a pool gives a free connection to any
+// of those that wait for one.
+func (s *Store) reading(ctx context.Context, t *turns, site string) (end func(), err error) {
 	if s.read.dialect == SQLite {
 		return func() {}, nil
 	}
-	endTurn, err := s.reads.enter(ctx, site, usual)
+	endTurn, err := t.enter(ctx, site, usual)
 	if err != nil || s.places == nil {
 		return endTurn, err
 	}

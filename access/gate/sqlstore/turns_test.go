@@ -147,7 +147,7 @@ func TestReadsWait(t *testing.T) {
 	cancel()
 	for _, running := range []string{"loft", "annex"} { // the site of the read that runs
 		s := &Store{facts: facts{read: runner{dialect: PostgreSQL}}, reads: turns{slots: 1}, places: make(chan struct{}, 1)}
-		end, err := s.reading(t.Context(), running)
+		end, err := s.reading(t.Context(), &s.reads, running)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,5 +167,24 @@ func TestReadsWait(t *testing.T) {
 		if len(s.reads.sites) != 0 || len(s.places) != 0 {
 			t.Errorf("a read of %s ran: %d turns and %d places are still taken", running, len(s.reads.sites), len(s.places))
 		}
+	}
+}
+
+// Reads of all doors that hang keep no request from its read.
+func TestListsHaveTurnsOfTheirOwn(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &Store{
+		facts: facts{read: runner{dialect: PostgreSQL}},
+		reads: turns{slots: 1}, lists: turns{slots: 1}, places: make(chan struct{}, 3),
+	}
+	if _, err := s.reading(t.Context(), &s.lists, "loft"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.LoadAll(ended, storage.FactsQuery{Site: "loft"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("another list: got %v", err)
+	}
+	if _, err := s.reading(t.Context(), &s.reads, "loft"); err != nil {
+		t.Errorf("a request: %v", err)
 	}
 }

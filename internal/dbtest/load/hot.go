@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// beside is a run of the case hot, and what was measured in it.
-type beside struct {
+// hotRun is a run of the case hot, and what was measured in it.
+type hotRun struct {
 	name       string
 	jobs       []job
 	rates      []int
@@ -28,8 +28,8 @@ func hot(ctx context.Context, s *session) error {
 	busy := job{Sites: 1, Goroutines: s.Goroutines, Seconds: s.Seconds}
 	both, burst := others, others
 	both.Goroutines = s.Goroutines
-	burst.Taps, burst.Seconds = s.Taps, 4 // so long that no member shares a command with the next run
-	runs := []*beside{
+	burst.Taps, burst.Seconds = s.Taps, 4 // long enough that no member shares a command with the next run
+	runs := []*hotRun{
 		{name: "no busy site", jobs: []job{others}},
 		{name: fmt.Sprintf("%d goroutines at the busy site, in the same process", s.Goroutines), jobs: []job{both}},
 		{name: "these goroutines in another process", jobs: []job{others, busy}},
@@ -53,7 +53,7 @@ func hot(ctx context.Context, s *session) error {
 	return w.check(ctx)
 }
 
-func (r *beside) measure(ctx context.Context, w *world) error {
+func (r *hotRun) measure(ctx context.Context, w *world) error {
 	all, err := w.start(ctx, r.jobs)
 	if err != nil {
 		return err
