@@ -121,9 +121,10 @@ func (s *scene) resume(x suspended) gate.Receipt {
 
 // claimedLate reports whether the claim was committed and its answer came after its time:
 // nothing was sent, and the claim was released, or waits for Recover. A process that
-// stopped before Begin may do so: it may send the commit before its timers fire.
+// stopped before its claim was committed may do so: when it continues, it may send the
+// commit before its timers fire.
 func (x suspended) claimedLate(r, now gate.Receipt) bool {
-	return x.name == "before Begin" && r.Outcome == storage.NotSent && r.Cause == gate.CauseStoreUnavailable &&
+	return (x.name == "before Begin" || x.name == "in a transaction") && r.Outcome == storage.NotSent && r.Cause == gate.CauseStoreUnavailable &&
 		(now.Cause == gate.CauseStillSending || now.Outcome == storage.NotSent && now.Cause == r.Cause)
 }
 
