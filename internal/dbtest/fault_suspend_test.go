@@ -124,7 +124,8 @@ func (s *scene) resume(x suspended) gate.Receipt {
 // stopped before its claim was committed may do so: when it continues, it may send the
 // commit before its timers fire.
 func (x suspended) claimedLate(r, now gate.Receipt) bool {
-	return (x.name == "before Begin" || x.name == "in a transaction") && r.Outcome == storage.NotSent && r.Cause == gate.CauseStoreUnavailable &&
+	early := x.name == "before Begin" || x.name == "in a transaction"
+	return early && r.Outcome == storage.NotSent && r.Cause == gate.CauseStoreUnavailable &&
 		(now.Cause == gate.CauseStillSending || now.Outcome == storage.NotSent && now.Cause == r.Cause)
 }
 
