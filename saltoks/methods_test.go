@@ -94,7 +94,7 @@ func callOnce(t *testing.T, method reflect.Value, name string) func(context.Cont
 
 func sample(t reflect.Type) reflect.Value {
 	for _, v := range []any{
-		NewOTP("a1b2c"), PINByMail, Unlocked, Subscribed, time.Unix(2e9, 0), NewUser{FirstName: "a", LastName: "b"},
+		NewOTP("x1y2z"), PINByMail, Unlocked, Subscribed, time.Unix(2e9, 0), NewUser{FirstName: "a", LastName: "b"},
 		UserChange{UsePIN: new(true)}, LockSchedule{Weekdays: EveryDay()}, TimeSchedule{ID: "t", Weekdays: EveryDay()}, []IQTreeItem{{}},
 		EntryCursor{}, (*SendDeadline)(nil),
 	} {
@@ -255,7 +255,7 @@ func TestUnlocksLeaveNothingBehind(t *testing.T) {
 	failed := make(chan error, 1000)
 	for i := range 1000 {
 		go func() {
-			failed <- c.Raw().SetLockState(t.Context(), "s", LockID(fmt.Sprint("l", i)), Unlocked, NewOTP("a1b2c"), nil)
+			failed <- c.Raw().SetLockState(t.Context(), "s", LockID(fmt.Sprint("l", i)), Unlocked, NewOTP("x1y2z"), nil)
 		}()
 	}
 	for range 1000 {
@@ -312,7 +312,7 @@ func countingServer(t *testing.T) (url string, requests func() int) {
 // that puts what it was sent into every place an answer has, and a network
 // whose errors do the same.
 func TestNoMethodRepeatsASecret(t *testing.T) {
-	planted := []string{testToken, "a1b2c", "246810"} // the last two are what publicCalls sends
+	planted := []string{testToken, "x1y2z", "246810"} // the last two are what publicCalls sends; %#v prints addresses, which are hexadecimal
 	echo := func(r *http.Request) string {
 		query, _ := url.QueryUnescape(r.URL.RawQuery)
 		body := ""
