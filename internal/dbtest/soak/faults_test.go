@@ -60,6 +60,13 @@ func (s *shaky) fail(ctx context.Context, site, op string, wrote bool) error {
 	return fmt.Errorf("the soak failed %s (done: %t): %w", op, wrote, storage.ErrUnavailable)
 }
 
+// pause ends all faults, or lets them happen again.
+func (s *shaky) pause(paused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = paused
+}
+
 func (s *shaky) isDead() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

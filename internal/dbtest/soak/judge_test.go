@@ -26,7 +26,7 @@ func (s *soak) judge() string {
 	s.calm(ctx)
 	s.judgeJobs(ctx)
 	s.restart()
-	s.shaky.paused = true
+	s.shaky.pause(true)
 	var c counts
 	for _, x := range s.sites {
 		_, err := x.app.Gate.Recover(ctx)

@@ -339,9 +339,7 @@ func (s *soak) calm(ctx context.Context) {
 	if s.shaky.isDead() {
 		s.restart()
 	}
-	s.shaky.mu.Lock()
-	s.shaky.paused = true
-	s.shaky.mu.Unlock()
+	s.shaky.pause(true)
 	for _, x := range s.sites {
 		x.net.restore()
 		if status, err := x.app.Status(ctx); err != nil || status.State == saltoauth.ConnectionReauthorize {

@@ -129,7 +129,7 @@ func (s *soak) build(sites, members int) {
 		s.sites = append(s.sites, x)
 	}
 	s.open()
-	s.shaky.paused = true
+	s.shaky.pause(true)
 	for _, x := range s.sites {
 		login, err := x.app.Auth.Begin(ctx)
 		s.ok(err)
@@ -141,11 +141,11 @@ func (s *soak) build(sites, members int) {
 	}
 	s.close()
 	s.open()
-	s.shaky.paused = true
+	s.shaky.pause(true)
 	for _, x := range s.sites {
 		x.fill(ctx)
 	}
-	s.shaky.paused = false
+	s.shaky.pause(false)
 	s.sim.ForgetRequests()
 }
 
