@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -48,13 +49,8 @@ func (st *site) missing(kind storage.Kind, ids []string) ([]string, error) {
 
 // Doors implements storage.DoorReader.
 func (s *Store) Doors(ctx context.Context, siteID string) (list []storage.Door, err error) {
-	err = s.read(ctx, siteID, func(st *site) error {
-		for _, id := range st.doors.order {
-			list = append(list, *st.doors.rows[id])
-		}
-		return nil
-	})
-	return copies(list), err
+	err = s.read(ctx, siteID, func(st *site) error { list = st.doors.copies(slices.Values(st.doors.order)); return nil })
+	return list, err
 }
 
 // Door implements storage.DoorReader.
@@ -92,10 +88,14 @@ func (s *Store) PutRules(ctx context.Context, r storage.Rules) error {
 // Grants implements storage.RuleReader.
 func (s *Store) Grants(ctx context.Context, siteID, member string) (list []storage.Grant, err error) {
 	err = s.read(ctx, siteID, func(st *site) error {
-		list = st.grants.sorted(func(g *storage.Grant) bool { return member == "" || g.Member == member })
+		ids := maps.Keys(st.grants.rows)
+		if member != "" {
+			ids = maps.Keys(st.grants.groups[member])
+		}
+		list = st.grants.copies(slices.Values(slices.Sorted(ids)))
 		return nil
 	})
-	return copies(list), err
+	return list, err
 }
 
 // Grant implements storage.RuleStore.
@@ -124,7 +124,7 @@ func (s *Store) Members(ctx context.Context, siteID string) iter.Seq2[storage.Me
 	return func(yield func(storage.Member, error) bool) {
 		var list []storage.Member
 		err := s.read(ctx, siteID, func(st *site) error {
-			list = st.members.sorted(func(*storage.Member) bool { return true })
+			list = st.members.copies(slices.Values(slices.Sorted(maps.Keys(st.members.rows))))
 			return nil
 		})
 		each(ctx, list, err, yield)
@@ -149,15 +149,23 @@ func (s *Store) Reservations(ctx context.Context, q storage.ReservationQuery) it
 		slices.SortFunc(list, func(a, b storage.Reservation) int {
 			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 		})
+		for i, r := range list {
+			list[i] = storage.Clone(r)
+		}
 		each(ctx, list, err, yield)
 	}
 }
 
 // selected returns the reservations that q selects, in no order.
 func (st *site) selected(q storage.ReservationQuery) (list []storage.Reservation) {
-	for _, r := range st.reservations.rows {
-		if q.Selects(r.Reservation) {
-			list = append(list, *r)
+	for resource, ids := range st.reservations.groups {
+		if q.Resources != nil && !slices.Contains(q.Resources, resource) {
+			continue
+		}
+		for id := range ids {
+			if r := st.reservations.rows[id]; q.Selects(r.Reservation) {
+				list = append(list, *r)
+			}
 		}
 	}
 	return list

@@ -8,6 +8,8 @@ package memstore
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -37,8 +39,8 @@ type site struct {
 	rules        table[storage.Rules]
 	doors        table[storage.Door]
 	members      table[storage.Member]
-	grants       table[storage.Grant]
-	reservations table[storage.Reservation]
+	grants       table[storage.Grant]       // grouped by member
+	reservations table[storage.Reservation] // grouped by resource
 	records
 }
 
@@ -74,8 +76,10 @@ func (s *Store) write(ctx context.Context, id string, fn func(*site) error) erro
 
 func newSite() *site {
 	return &site{
-		rules: newTable[storage.Rules](), doors: newTable[storage.Door](), members: newTable[storage.Member](),
-		grants: newTable[storage.Grant](), reservations: newTable[storage.Reservation](), records: newRecords(),
+		rules: newTable(ungrouped[storage.Rules]), doors: newTable(ungrouped[storage.Door]), members: newTable(ungrouped[storage.Member]),
+		grants:       newTable(func(g *storage.Grant) string { return g.Member }),
+		reservations: newTable(func(r *storage.Reservation) string { return r.Resource }),
+		records:      newRecords(),
 	}
 }
 
@@ -109,8 +113,8 @@ func (s *Store) load(ctx context.Context, query storage.FactsQuery, ids func(*si
 			return nil
 		}
 		raw.Member = &m.Member
-		for _, g := range st.grants.sorted(func(g *storage.Grant) bool { return g.Member == query.Member }) {
-			raw.Grants = append(raw.Grants, g.Grant)
+		for _, id := range slices.Sorted(maps.Keys(st.grants.groups[query.Member])) {
+			raw.Grants = append(raw.Grants, st.grants.rows[id].Grant)
 		}
 		from, until := query.Span()
 		for _, r := range st.selected(storage.ReservationQuery{Resources: raw.Resources(), EndAfter: from, StartBefore: until}) {

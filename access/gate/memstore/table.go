@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"iter"
 	"slices"
 
 	"github.com/doorkit/doorkit/access/gate/storage"
@@ -10,45 +11,44 @@ import (
 // table holds the facts of one kind. A row is not changed in place, because Load returns
 // what it points to.
 type table[F storage.Fact] struct {
-	rows  map[string]*F
-	order []string // the ids in the order in which they were added
+	rows   map[string]*F
+	order  []string                   // the ids in the order in which they were added
+	groups map[string]map[string]bool // the ids by group
+	group  func(*F) string
 }
 
-func newTable[F storage.Fact]() table[F] { return table[F]{rows: map[string]*F{}} }
+func newTable[F storage.Fact](group func(*F) string) table[F] {
+	return table[F]{rows: map[string]*F{}, groups: map[string]map[string]bool{}, group: group}
+}
+
+// ungrouped puts all rows into one group.
+func ungrouped[F storage.Fact](*F) string { return "" }
 
 func (t *table[F]) put(id string, row *F) {
-	if t.rows[id] == nil {
+	if old := t.rows[id]; old != nil {
+		delete(t.groups[t.group(old)], id)
+	} else {
 		t.order = append(t.order, id)
 	}
-	t.rows[id] = row
+	group := t.group(row)
+	if t.groups[group] == nil {
+		t.groups[group] = map[string]bool{}
+	}
+	t.groups[group][id], t.rows[id] = true, row
 }
 
 func (t *table[F]) delete(id string) {
+	delete(t.groups[t.group(t.rows[id])], id)
 	delete(t.rows, id)
 	t.order = slices.DeleteFunc(t.order, func(x string) bool { return x == id })
 }
 
-// sorted returns the rows that are selected, by their ids.
-func (t *table[F]) sorted(selects func(*F) bool) (list []F) {
-	var ids []string
-	for id, row := range t.rows {
-		if selects(row) {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		list = append(list, *t.rows[id])
+// copies returns copies of rows in the given order of their ids.
+func (t *table[F]) copies(ids iter.Seq[string]) (list []F) {
+	for id := range ids {
+		list = append(list, storage.Clone(*t.rows[id]))
 	}
 	return list
-}
-
-// copies returns copies that share nothing with the rows of a table.
-func copies[F storage.Fact](rows []F) []F {
-	for i, row := range rows {
-		rows[i] = storage.Clone(row)
-	}
-	return rows
 }
 
 // The functions below do what the stores of facts have in common; in returns the table
@@ -107,14 +107,14 @@ func remove[F storage.Fact](ctx context.Context, s *Store, siteID, id string, in
 	})
 }
 
-// each yields copies of rows that were read from a site, or an error.
-func each[F storage.Fact](ctx context.Context, list []F, err error, yield func(F, error) bool) {
-	var none F
+// each yields a list that was copied from a site, or an error.
+func each[T any](ctx context.Context, list []T, err error, yield func(T, error) bool) {
+	var none T
 	for _, v := range list {
 		if err = ctx.Err(); err != nil {
 			break
 		}
-		if !yield(storage.Clone(v), nil) {
+		if !yield(v, nil) {
 			return
 		}
 	}
