@@ -209,6 +209,16 @@ func randomHistory(r *mathrand.Rand) (h history) {
 	return h
 }
 
+// withoutPause adds a command that was carried out every ten seconds, and returns when the
+// next one would be.
+func (h *history) withoutPause(at, until time.Time) time.Time {
+	for ; at.Before(until); at = at.Add(10 * time.Second) {
+		h.command("l0", access.Unlock, Accepted, at, 2*time.Second)
+		h.entry("l0", access.Unlock, "us", at)
+	}
+	return at
+}
+
 // TestProveReadsWhatMatters compares with reading every command, over random histories.
 func TestProveReadsWhatMatters(t *testing.T) {
 	r := mathrand.New(mathrand.NewPCG(3, 4))
@@ -283,23 +293,14 @@ func TestProveReadsFarEnough(t *testing.T) {
 		"an hour without a pause between two open ones": {func(h *history) {
 			h.command("l0", access.Unlock, Unconfirmed, noon, time.Second)
 			h.entry("l0", access.Unlock, "us", noon)
-			at := noon.Add(5 * time.Minute)
-			for ; at.Before(noon.Add(65 * time.Minute)); at = at.Add(10 * time.Second) {
-				h.command("l0", access.Unlock, Accepted, at, 2*time.Second)
-				h.entry("l0", access.Unlock, "us", at)
-			}
+			at := h.withoutPause(noon.Add(5*time.Minute), noon.Add(65*time.Minute))
 			h.command("l0", access.Unlock, Unconfirmed, at, time.Second)
 			h.entry("l0", access.Unlock, "us", at)
 		}, 2},
 		"an hour without a pause after one of two open ones": {func(h *history) {
 			h.command("l0", access.Unlock, Unconfirmed, noon, time.Second)
 			h.entry("l0", access.Unlock, "us", noon)
-			at := noon.Add(10 * time.Second)
-			for ; at.Before(noon.Add(65 * time.Minute)); at = at.Add(10 * time.Second) {
-				h.command("l0", access.Unlock, Accepted, at, 2*time.Second)
-				h.entry("l0", access.Unlock, "us", at)
-			}
-			at = at.Add(5 * time.Minute)
+			at := h.withoutPause(noon.Add(10*time.Second), noon.Add(65*time.Minute)).Add(5 * time.Minute)
 			h.command("l0", access.Unlock, Unconfirmed, at, time.Second)
 			h.entry("l0", access.Unlock, "us", at)
 		}, 2},
