@@ -142,10 +142,10 @@ func (s *stepper) step() {
 	}
 }
 
-// doors moves no lock but writes each command to a file: one write each, which
-// outlives the process like a bolt that moved. What it writes is the instant
-// until which the command may be sent, which is another one for every tap here, and
-// the instant of the movement.
+// doors moves no lock but appends each command to a file of records: one write each,
+// which outlives the process like a bolt that moved. What it writes is the instant until
+// which the command may be sent, which is another one for every tap here, and the instant
+// of the movement.
 type doors struct {
 	path string
 	s    *stepper
@@ -155,16 +155,10 @@ func (d doors) Move(_ context.Context, c gate.Command) gate.Result {
 	if d.s != nil {
 		d.s.step()
 	}
-	f, err := os.OpenFile(d.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return gate.Result{Outcome: storage.NotSent, Cause: gate.CauseCloudUnavailable, Err: err}
-	}
-	defer f.Close()
 	if c.Left() <= 0 {
 		return gate.Result{Outcome: storage.NotSent, Cause: gate.CauseDeadline}
 	}
-	line := c.SendBy.UTC().Format(time.RFC3339Nano) + " " + time.Now().UTC().Format(time.RFC3339Nano) + "\n"
-	if _, err := f.WriteString(line); err != nil {
+	if err := appendRecord(d.path, c.SendBy.UTC().Format(time.RFC3339Nano)+" "+time.Now().UTC().Format(time.RFC3339Nano)); err != nil {
 		return gate.Result{Outcome: storage.Unconfirmed, Err: err}
 	}
 	if d.s != nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,12 +25,7 @@ func (d silent) Move(ctx context.Context, c gate.Command) gate.Result {
 	if r := d.doors.Move(ctx, c); r.Outcome != storage.Accepted {
 		return r
 	}
-	told, err := os.OpenFile(toldIn(d.path), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err == nil {
-		defer told.Close()
-		now := time.Now().UTC().Format(time.RFC3339Nano)
-		_, err = told.WriteString(now + " " + c.Link.Lock + " " + string(c.Action) + "\n")
-	}
+	err := appendRecord(toldIn(d.path), time.Now().UTC().Format(time.RFC3339Nano)+" "+c.Link.Lock+" "+string(c.Action))
 	return gate.Result{Outcome: storage.Unconfirmed, Err: errors.Join(errors.New("no answer came"), err)}
 }
 
@@ -43,13 +37,13 @@ func toldIn(doors string) string { return doors + ".told" }
 type teller struct{ path string }
 
 func (r teller) Poll(_ context.Context, cursor string) (list []storage.VendorEntry, next string, err error) {
-	text, err := os.ReadFile(r.path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	records, err := readRecords(r.path)
+	if err != nil {
 		return nil, "", err
 	}
 	from, _ := strconv.Atoi(cursor) // the empty one is 0
 	n := 0
-	for line := range strings.Lines(string(text)) {
+	for _, line := range records {
 		if n++; n < from {
 			continue
 		}

@@ -4,10 +4,8 @@ package dbtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,13 +60,11 @@ func (s *scene) gate(ahead time.Duration) *gate.Gate {
 // was late.
 func (s *scene) movements() map[string]int {
 	s.Helper()
-	text, err := os.ReadFile(s.doors)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		s.Fatal(err)
-	}
+	list, err := readRecords(s.doors)
+	must(s.T, err)
 	n := map[string]int{}
-	for line := range strings.Lines(string(text)) {
-		by, at, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+	for _, record := range list {
+		by, at, _ := strings.Cut(record, " ")
 		sendBy, err := time.Parse(time.RFC3339Nano, by)
 		must(s.T, err)
 		moved, err := time.Parse(time.RFC3339Nano, at)
