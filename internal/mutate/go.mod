@@ -4,11 +4,12 @@ go 1.26.0
 
 require (
 	github.com/doorkit/doorkit/internal/dbtest v0.0.0
-	golang.org/x/tools v0.51.0
+	golang.org/x/tools v0.52.0
 )
 
 require (
-	golang.org/x/mod v0.41.0 // indirect
+	github.com/google/go-cmp v0.7.0 // indirect
+	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 )
 
