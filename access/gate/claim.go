@@ -46,13 +46,7 @@ func (g *Gate) claim(ctx context.Context, d decided, by deadline) (claimed, *end
 	}
 	claim, err := g.begin(ctx, d, attempt, Receipt{Outcome: Sending, Decision: d.decision, At: g.clock()})
 	if err != nil {
-		if !errors.Is(err, storage.ErrBusy) {
-			if other := g.release(ctx, d, attempt.Entry.AttemptID); other != nil {
-				return claimed{}, g.answer(ctx, d, *other)
-			}
-		}
-		r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: err}
-		return claimed{}, &ended{receipt: r, link: d.link}
+		return claimed{}, g.release(ctx, d, attempt.Entry.AttemptID, err)
 	}
 	switch claim.State {
 	case storage.Claimed:
@@ -92,10 +86,16 @@ func (g *Gate) begin(ctx context.Context, d decided, a storage.Attempt, r Receip
 	return claim, err
 }
 
-// release settles a claim whose commit was uncertain: nothing was sent for it. If that
-// fails, Recover settles it as Unconfirmed. An entry of another attempt is returned:
-// the same request was made again, and its command may be in progress.
-func (g *Gate) release(ctx context.Context, d decided, attemptID string) (other *storage.JournalEntry) {
+// release ends a request whose claim failed: nothing was sent for it. A claim that was
+// written nevertheless is settled; if that fails, Recover settles it as Unconfirmed. If the
+// entry is of another attempt, its outcome is returned: the same request was made again, and
+// its command may be in progress.
+func (g *Gate) release(ctx context.Context, d decided, attemptID string, why error) *ended {
+	r := Receipt{Outcome: NotSent, Decision: d.decision, Cause: CauseStoreUnavailable, At: g.clock(), Err: why}
+	if errors.Is(why, storage.ErrBusy) { // it was not written
+		return &ended{receipt: r, link: d.link}
+	}
+	var other *storage.JournalEntry
 	_ = commit(ctx, WriteWithin, false, func(ctx context.Context) error {
 		known, err := g.c.Records.Lookup(ctx, d.key, d.tap.Door)
 		if err != nil || known.Entry == nil {
@@ -106,12 +106,15 @@ func (g *Gate) release(ctx context.Context, d decided, attemptID string) (other 
 			return nil
 		}
 		c := claimed{d, *known.Entry}
-		r := c.receipt(NotSent, g.clock())
-		r.Cause = CauseStoreUnavailable
-		_, err = g.c.Records.Settle(ctx, g.settlement(c, &r, r.At))
+		if _, err = g.c.Records.Settle(ctx, g.settlement(c, &r, r.At)); err == nil {
+			r.Recorded, r.LogRow = true, c.entry.Seq
+		}
 		return err
 	})
-	return other
+	if other != nil {
+		return g.answer(ctx, d, *other)
+	}
+	return &ended{receipt: r, link: d.link}
 }
 
 // send moves the lock, once.

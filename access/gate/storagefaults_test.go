@@ -38,7 +38,8 @@ func TestStorageFails(t *testing.T) {
 		"facts panic":        {"Load", boom, nil, internal, []string{"unlock/not_sent/internal"}},
 		"claim":              {"Begin", down, nil, lost, nil},
 		"claim panics":       {"Begin", boom, nil, lost, nil},
-		"claim, answer lost": {"Begin", nil, down, lost, []string{"unlock/sending/grant", "unlock/not_sent/store_unavailable"}},
+		"claim, answer lost": {"Begin", nil, down, result{gate.NotSent, gate.CauseStoreUnavailable, true, 0},
+			[]string{"unlock/sending/grant", "unlock/not_sent/store_unavailable"}},
 		"settle":             {"Settle", down, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
 		"settle panics":      {"Settle", boom, nil, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant"}},
 		"settle, answer lost": {"Settle", nil, down, result{gate.Accepted, "", false, 1}, []string{"unlock/sending/grant",
@@ -75,6 +76,7 @@ func TestStorageFails(t *testing.T) {
 				}
 				b.wantMoves(c.want.moves)
 				b.wantLog(c.log...)
+				b.wantRecorded(r)
 				// When the storage is back, the same request never sends again what
 				// may have been sent.
 				b.faults.set(c.call, nil, nil)
@@ -94,6 +96,57 @@ func TestStorageFails(t *testing.T) {
 				if err != nil || len(open) > 0 {
 					t.Fatalf("left in sending: %v, %v", open, err)
 				}
+			})
+		})
+	}
+}
+
+// wantRecorded requires that the journal has what the receipt says, if that was recorded.
+func (b *fixture) wantRecorded(r gate.Receipt) {
+	b.Helper()
+	if !r.Recorded {
+		return
+	}
+	now, err := b.gate.Receipt(b.Context(), r.Member, r.RequestID)
+	if err != nil || !now.Recorded || now.Outcome != r.Outcome || now.Cause != r.Cause || now.LogRow != r.LogRow || !now.At.Equal(r.At) {
+		b.Fatalf("the receipt is %+v, in the journal %+v, %v", r, now, err)
+	}
+}
+
+// A claim whose answer was lost is settled as NotSent. The receipt is recorded only if that
+// write succeeded; otherwise it is true all the same, and nothing is sent later.
+func TestReleaseFails(t *testing.T) {
+	claimed, released := "unlock/sending/grant", "unlock/not_sent/store_unavailable"
+	for name, c := range map[string]struct {
+		before, after func() error
+		recorded      bool
+		log           []string
+		later         gate.Cause // of the request when it is repeated
+	}{
+		"written":     {nil, nil, true, []string{claimed, released}, gate.CauseStoreUnavailable},
+		"not written": {down, nil, false, []string{claimed}, gate.CauseInterrupted},
+		"panics":      {boom, nil, false, []string{claimed}, gate.CauseInterrupted},
+		"answer lost": {nil, down, false, []string{claimed, released}, gate.CauseStoreUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				b.faults.set("Begin", nil, down)
+				b.faults.set("Settle", c.before, c.after)
+				tap := b.tap("ada", "front")
+				r := b.unlock(tap)
+				b.want(r, gate.NotSent, gate.CauseStoreUnavailable)
+				if r.Recorded != c.recorded || r.LogRow != 0 != c.recorded || !errors.Is(r.Err, errDown) {
+					t.Errorf("got recorded %t, row %d, %v", r.Recorded, r.LogRow, r.Err)
+				}
+				b.wantLog(c.log...)
+				b.wantRecorded(r)
+				b.faults.set("Begin", nil, nil)
+				b.faults.set("Settle", nil, nil)
+				if again := b.unlock(tap); again.Opened() || again.Cause != c.later || !again.Repeated {
+					t.Errorf("again: got %s, cause %q", again.Outcome, again.Cause)
+				}
+				b.wantMoves(0)
 			})
 		})
 	}

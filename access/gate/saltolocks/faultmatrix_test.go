@@ -42,22 +42,25 @@ type cell struct {
 	free     bool          // nothing was claimed: the same request may be sent when it is repeated
 }
 
-// broken is a storage whose next call of one method fails, before or after it
-// was carried out.
+// broken is a storage of which one method fails, before or after it was carried out, and
+// others fail too.
 type broken struct {
 	*memstore.Store
 	call  string
 	after bool
+	also  []string
 }
 
 var errDown = fmt.Errorf("the disk has failed: %w", gate.ErrUnavailable)
 
 func strike[T any](b *broken, call string, fn func() (T, error)) (T, error) {
-	if b.call != call {
-		return fn()
-	}
 	var zero T
-	if b.after {
+	switch {
+	case slices.Contains(b.also, call):
+		return zero, errDown
+	case b.call != call:
+		return fn()
+	case b.after:
 		if _, err := fn(); err != nil {
 			return zero, err
 		}
@@ -82,13 +85,13 @@ func (b *broken) Settle(ctx context.Context, s storage.Settlement) (*storage.Che
 }
 
 // failing gives the fixture's gate a storage that fails.
-func failing(call string, after bool) func(*fixture) {
+func failing(call string, after bool, also ...string) func(*fixture) {
 	return func(r *fixture) {
-		b := &broken{r.store, call, after}
+		b := &broken{r.store, call, after, also}
 		var err error
 		r.gate, err = gate.New(gate.Config{Site: "loft", Facts: b, Records: b, Locks: r.locks, Now: r.sim.Now})
 		r.ok(err)
-		r.repair = func() { b.call = "" }
+		r.repair = func() { b.call, b.also = "", nil }
 	}
 }
 
@@ -121,7 +124,11 @@ func matrix() []cell {
 		},
 		{
 			step: claim, what: "storage commits, its answer is lost", prepare: failing("Begin", true), outcome: gate.NotSent,
-			cause: gate.CauseStoreUnavailable, lost: true,
+			cause: gate.CauseStoreUnavailable,
+		},
+		{
+			step: claim, what: "storage commits, its answer is lost, and it fails", prepare: failing("Begin", true, "Settle"),
+			outcome: gate.NotSent, cause: gate.CauseStoreUnavailable, lost: true,
 		},
 
 		{
