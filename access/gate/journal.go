@@ -63,6 +63,8 @@ func (g *Gate) shared(ctx context.Context, e storage.JournalEntry) (storage.Jour
 }
 
 func (g *Gate) look(ctx context.Context, key storage.RequestKey) (storage.JournalEntry, error) {
+	ctx, cancel := context.WithTimeout(ctx, SendWithin)
+	defer cancel()
 	m, err := containValue("Records", func() (storage.LookupResult, error) { return g.c.Records.Lookup(ctx, key, "") })
 	if err != nil {
 		return storage.JournalEntry{}, err
@@ -165,6 +167,8 @@ func (g *Gate) abandon(ctx context.Context, e storage.JournalEntry) error {
 	r := c.receipt(Unconfirmed, at)
 	r.Cause, r.Err = CauseInterrupted, unreadable
 	s := g.settlement(c, &r, at)
+	ctx, cancel := context.WithTimeout(ctx, WriteWithin)
+	defer cancel()
 	return contain("Records", func() error { _, err := g.c.Records.Settle(ctx, s); return err })
 }
 

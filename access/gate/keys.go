@@ -43,7 +43,8 @@ type DigitalKey struct {
 // Keys returns the member's digital keys, in the order of the doors: those that are
 // open now, those that will open within ahead, and those the member holds open. It
 // makes no call to the lock system and checks no Condition. A door with bad facts has
-// CauseBadFacts; if all doors have bad facts, the error is an *access.FactsError.
+// CauseBadFacts; if all doors have bad facts, the error is an *access.FactsError. A
+// storage that does not answer within SendWithin is an error.
 func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (list []DigitalKey, err error) {
 	defer containIn("Keys", &err)
 	if !storage.ValidID(member) {
@@ -53,6 +54,8 @@ func (g *Gate) Keys(ctx context.Context, member string, ahead time.Duration) (li
 	if now.IsZero() {
 		return nil, errClock
 	}
+	ctx, cancel := context.WithTimeout(ctx, SendWithin)
+	defer cancel()
 	all, err := g.loadAll(ctx, member, now)
 	if err != nil {
 		return nil, err
@@ -128,6 +131,8 @@ func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds 
 // because the reasons of a real door report that it exists or is reserved.
 func (g *Gate) HasKey(ctx context.Context, member, door string) (has bool, err error) {
 	defer containIn("HasKey", &err)
+	ctx, cancel := context.WithTimeout(ctx, SendWithin)
+	defer cancel()
 	facts, err := g.c.Facts.Load(ctx, storage.FactsQuery{Site: g.c.Site, Member: member, Door: door, At: g.clock()})
 	q := facts.Question
 	if err != nil || q.Door == nil || q.Member == nil {
