@@ -49,20 +49,30 @@ func TestBurst(t *testing.T) {
 	s.judge()
 }
 
-// counted counts the calls of Begin and Settle when they are made.
+// counted counts the calls of Begin and Settle when they wait: for their turn, or for the
+// database.
 type counted struct {
 	*sqlstore.Store
 	begins, settles chan struct{}
 }
 
 func (c counted) Begin(ctx context.Context, a storage.Attempt) (storage.Claim, error) {
-	c.begins <- struct{}{}
-	return c.Store.Begin(ctx, a)
+	return c.Store.Begin(&waiting{ctx, sync.OnceFunc(func() { c.begins <- struct{}{} })}, a)
 }
 
 func (c counted) Settle(ctx context.Context, s storage.Settlement) (*storage.CheckIn, error) {
-	c.settles <- struct{}{}
-	return c.Store.Settle(ctx, s)
+	return c.Store.Settle(&waiting{ctx, sync.OnceFunc(func() { c.settles <- struct{}{} })}, s)
+}
+
+// waiting is a context that reports when a call begins to wait for it.
+type waiting struct {
+	context.Context
+	report func()
+}
+
+func (w *waiting) Done() <-chan struct{} {
+	w.report()
+	return w.Context.Done()
 }
 
 // TestSettleFirst keeps the chain of a site locked while many members tap and one
