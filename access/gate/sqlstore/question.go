@@ -75,6 +75,17 @@ func (s *Store) load(
 	return raw, nil
 }
 
+// The kinds of rows that a question selects, in the order in which they are read.
+const (
+	siteRow = iota
+	doorRow
+	memberRow
+	membershipTypeRow
+	grantRow
+	resourceRow
+	reservationRow
+)
+
 // readFacts collects the rows of a question. Membership types follow the member, whose
 // types are the only ones that matter.
 func readFacts(rows *sql.Rows) (raw storage.RawFacts, err error) {
@@ -87,23 +98,23 @@ func readFacts(rows *sql.Rows) (raw storage.RawFacts, err error) {
 			return raw, err
 		}
 		switch kind {
-		case 0:
+		case siteRow:
 			err = readDoc(doc, &raw.Rules)
-		case 1:
+		case doorRow:
 			err = add(&raw.Doors, doc)
-		case 2:
+		case memberRow:
 			raw.Member = new(access.Member)
 			err = readDoc(doc, raw.Member)
-		case 3:
+		case membershipTypeRow:
 			named := func(m access.Membership) bool { return m.Type == id }
 			if raw.Member != nil && slices.ContainsFunc(raw.Member.Memberships, named) {
 				err = add(&raw.Rules.MembershipTypes, doc)
 			}
-		case 4:
+		case grantRow:
 			err = add(&raw.Grants, doc)
-		case 5:
+		case resourceRow:
 			err = add(&raw.Rules.Resources, doc)
-		case 6: // several parts of the question may select the same reservation
+		case reservationRow: // several parts of the question may select the same reservation
 			if n := len(raw.Reservations); n == 0 || raw.Reservations[n-1].ID != id {
 				err = add(&raw.Reservations, doc)
 			}
