@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// A calendar is what turns instants into dates at one door: the offsets of the
-// site's zone, and the exceptions that count for the door.
+// A calendar converts instants into dates at one door. It has the offsets of the
+// site's zone, and the exceptions that apply to the door.
 type calendar struct {
 	location   *time.Location
-	exceptions []special // in the order of the facts: the last that covers a date wins
+	exceptions []special // in the order of the facts: the last that covers a date applies
 }
 
-// special is an Exception made ready. Dates are counted from 1970-01-01.
+// special is an Exception, prepared. Dates are counted from 1970-01-01.
 type special struct {
 	index       int // in the facts
 	first, last int64
@@ -30,12 +30,12 @@ func newCalendar(l *time.Location, list []Exception, door string) *calendar {
 	return c
 }
 
-// same reports whether the same exceptions count for the doors of both calendars.
+// same reports whether the same exceptions apply to the doors of both calendars.
 func (c *calendar) same(o *calendar) bool {
 	return slices.EqualFunc(c.exceptions, o.exceptions, func(a, b special) bool { return a.index == b.index })
 }
 
-// noException is the index of none.
+// noException is the index if no exception applies.
 const noException = -1
 
 // exceptionOn returns the index of the exception that covers a date.
@@ -48,8 +48,8 @@ func (c *calendar) exceptionOn(date int64) int {
 	return noException
 }
 
-// change returns the first date after another on which an exception begins, or
-// which is the first one behind an exception: a far one if there is none.
+// change returns the first later date on which an exception begins or has just
+// ended, or a date beyond every horizon if there is none.
 func (c *calendar) change(date int64) int64 {
 	next := forever/day - 1
 	for i := range c.exceptions {
@@ -74,8 +74,8 @@ func (c *calendar) offsetAt(t int64) (offset, until int64) {
 	}
 	if until <= t {
 		// On 31 December of leap years after 2037 ZoneBounds returns the beginning
-		// of the day, for the rules of far years count 365 days. The offset holds
-		// until the day ends.
+		// of the day, because Go's rules for those years assume 365 days. The offset
+		// is valid until the day ends.
 		until = (floorDiv(t, day) + 1) * day
 	}
 	return int64(seconds) * second, until

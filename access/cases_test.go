@@ -134,7 +134,7 @@ func faultPaths(t *testing.T, document []byte) (paths []string) {
 	}
 	for _, f := range bad.Faults {
 		if f.What == "" {
-			t.Errorf("%s: a fault that says nothing", f.Path)
+			t.Errorf("%s: a fault without a text", f.Path)
 		}
 		paths = append(paths, f.Path)
 	}

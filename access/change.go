@@ -9,8 +9,9 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// Change is one change of facts, for [Policy.With]. The changes are the types of
-// this file whose names start with Set or Remove.
+// Change is one change of facts, for [Policy.With]: [SetRevision],
+// [SetReservation], [RemoveReservation], [SetMembership], [SetStanding], [SetGrant],
+// [RemoveGrant] or [SetDoorDisabled].
 type Change interface {
 	// apply makes the change in a policy, unless it has a fault. Only the list
 	// of resources is its own: all other lists and maps may be shared.

@@ -181,7 +181,7 @@ func TestWithOnOneMember(t *testing.T) {
 			t.Errorf("%s: %s of revision %s, want %s", name, d.Reason, d.Revision, c.want)
 		}
 		if d := p.Decide(r); d.Reason != ReasonMembership || d.Revision != "7" {
-			t.Errorf("%s: the old policy says %s of revision %s", name, d.Reason, d.Revision)
+			t.Errorf("%s: the old policy decides %s, of revision %s", name, d.Reason, d.Revision)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (c *checker) facts(f *Facts) *time.Location {
 	return l
 }
 
-// The lists that a Question has too: each returns which rows are bad.
+// The lists that a Question also has: each returns which rows are bad.
 
 func (c *checker) checkTypes(list []MembershipType) badRows {
 	in := strictjson.Key("membership_types")
@@ -90,7 +90,7 @@ func (c *checker) checkReservations(list []reservation.Reservation) badRows {
 	return c.rows(in, len(list), nil, func(i int) (string, bool) { return list[i].ID, c.reservation(in.Item(i), &list[i]) })
 }
 
-// badRows says which rows of a list are bad; nil if none is.
+// badRows reports which rows of a list are bad; nil if none is.
 type badRows []bool
 
 func (b badRows) has(i int) bool { return b != nil && b[i] }
@@ -115,7 +115,7 @@ func (c *checker) rows(in strictjson.Path, n int, index map[string]int32, check 
 		}
 		if first, taken := index[id]; taken {
 			at := in.Item(i)
-			c.fault(at.Field("id"), fmt.Sprintf("%q is the id of [%d] already", id, first))
+			c.fault(at.Field("id"), fmt.Sprintf("the id %q is used twice: first in [%d]", id, first))
 			spoil(int(first))
 			spoil(i)
 		} else if id != "" && index != nil {
@@ -172,7 +172,7 @@ func (c *checker) distinct(at strictjson.Path, list []string, to *references) bo
 	ok, taken := true, make(map[string]int, len(list))
 	for i, id := range list {
 		if first, twice := taken[id]; twice {
-			ok = c.fault(at.Item(i), fmt.Sprintf("%q is in this list already, at [%d]", id, first))
+			ok = c.fault(at.Item(i), fmt.Sprintf("%q is listed twice: first in [%d]", id, first))
 		} else {
 			taken[id] = i
 			ok = all(ok, c.reference(at.Item(i), id, to))

@@ -30,7 +30,7 @@ func (c *checker) zone(at strictjson.Path, name string, given *time.Location) (l
 	}
 	l, err := time.LoadLocation(name)
 	if err != nil {
-		return time.UTC, c.fault(at, fmt.Sprintf("no time zone %q; a program without zone data imports time/tzdata", name))
+		return time.UTC, c.fault(at, fmt.Sprintf("no time zone %q; if the machine has no zone data, import time/tzdata", name))
 	}
 	return l, true
 }
@@ -50,7 +50,14 @@ func oneOf[T ~string](c *checker, at strictjson.Path, value T, set ...T) bool {
 	if slices.Contains(set, value) {
 		return true
 	}
-	return c.fault(at, fmt.Sprintf("%q is none of %s", value, strings.Trim(fmt.Sprint(slices.Clone(set)), "[ ]")))
+	var names []string
+	for _, s := range set {
+		if s != "" {
+			names = append(names, string(s))
+		}
+	}
+	last := len(names) - 1
+	return c.fault(at, fmt.Sprintf("must be %s or %s, not %q", strings.Join(names[:last], ", "), names[last], value))
 }
 
 func (c *checker) duration(at strictjson.Path, d *time.Duration, low, high time.Duration) bool {
@@ -79,7 +86,7 @@ func (c *checker) membershipType(at strictjson.Path, t *MembershipType) bool {
 		d, at := &t.Doors[i], in.Item(i)
 		good := c.hours(at.Field("hours"), d.Hours)
 		if first, twice := taken[d.Door]; twice && d.Door != "" {
-			good = c.fault(at.Field("door"), fmt.Sprintf("the type lists this door already, in doors[%d]", first))
+			good = c.fault(at.Field("door"), fmt.Sprintf("the type lists this door twice: first in doors[%d]", first))
 		} else {
 			taken[d.Door] = i
 			good = all(c.reference(at.Field("door"), d.Door, &c.doors), good)
@@ -167,7 +174,7 @@ func (c *checker) standing(at strictjson.Path, s Standing) bool {
 	}
 	return all(
 		c.require(s.State != StandingGrace || !s.Until.IsZero(), until, "grace requires the instant at which it ends"),
-		c.require(s.State == StandingGrace || s.Until.IsZero(), until, "only grace has an until"),
+		c.require(s.State == StandingGrace || s.Until.IsZero(), until, "allowed with the state grace only"),
 	)
 }
 
@@ -184,7 +191,7 @@ func (c *checker) required(at strictjson.Path, from string, start time.Time, unt
 func (c *checker) bounds(at strictjson.Path, from string, start time.Time, until string, end time.Time) bool {
 	ok := all(c.instant(at.Field(from), start), c.instant(at.Field(until), end))
 	if !start.IsZero() && !end.IsZero() && !end.After(start) {
-		ok = c.fault(at.Field(until), "not later than "+from)
+		ok = c.fault(at.Field(until), "must be later than "+from)
 	}
 	return ok
 }
@@ -202,8 +209,8 @@ func (c *checker) instant(at strictjson.Path, t time.Time) bool {
 
 func (c *checker) hours(at strictjson.Path, h Hours) bool {
 	ok := all(
-		c.require(!h.Always || len(h.Ranges) == 0, at, "both always and ranges"),
-		c.require(h.Always || len(h.Ranges) > 0, at, "required: \"always\" or at least one range"),
+		c.require(!h.Always || len(h.Ranges) == 0, at, "must be \"always\" or ranges, not both"),
+		c.require(h.Always || len(h.Ranges) > 0, at, "at least one range, or \"always\", is required"),
 	)
 	for i := range h.Ranges {
 		r, at := &h.Ranges[i], at.Item(i)
@@ -219,7 +226,7 @@ func (c *checker) days(at strictjson.Path, days []Day) bool {
 		case d < Sun || d > Sat:
 			ok = c.fault(at.Item(i), fmt.Sprintf("%d is not a day", int(d)))
 		case seen[d]:
-			ok = c.fault(at.Item(i), fmt.Sprintf("%s is here twice", dayNames[d]))
+			ok = c.fault(at.Item(i), fmt.Sprintf("%s is listed twice", dayNames[d]))
 		default:
 			seen[d] = true
 		}
@@ -230,21 +237,21 @@ func (c *checker) days(at strictjson.Path, days []Day) bool {
 func (c *checker) times(at strictjson.Path, r *Range) bool {
 	from, to := at.Field("from"), at.Field("to")
 	return all(
-		c.require(r.From.valid(), from, "required: a time of day, HH:MM"),
+		c.require(r.From.valid(), from, "a time of day, HH:MM, is required"),
 		c.require(r.From != At(24, 0), from, "a range cannot start at 24:00: write 00:00 and the next day"),
-		c.require(r.To.valid(), to, "required: a time of day, HH:MM"),
-		c.require(r.From != r.To || !r.To.valid(), to, "the same as from: a whole day is 00:00 to 24:00"),
+		c.require(r.To.valid(), to, "a time of day, HH:MM, is required"),
+		c.require(r.From != r.To || !r.To.valid(), to, "equals from; write a whole day as 00:00 to 24:00"),
 	)
 }
 
 func (c *checker) exception(at strictjson.Path, e *Exception) bool {
 	from, to, hours := e.From.valid(), e.To.valid(), at.Field("hours")
 	ok := all(
-		c.require(from, at.Field("from"), "required: a date, YYYY-MM-DD"),
-		c.require(to, at.Field("to"), "required: a date, YYYY-MM-DD"),
-		c.require(!from || !to || e.From.dayNumber() <= e.To.dayNumber(), at.Field("to"), "before from"),
-		c.require(!e.Closed || len(e.Hours) == 0, hours, "both closed and ranges"),
-		c.require(e.Closed || len(e.Hours) > 0, hours, "required: \"closed\" or at least one range"),
+		c.require(from, at.Field("from"), "a date, YYYY-MM-DD, is required"),
+		c.require(to, at.Field("to"), "a date, YYYY-MM-DD, is required"),
+		c.require(!from || !to || e.From.dayNumber() <= e.To.dayNumber(), at.Field("to"), "must not be before from"),
+		c.require(!e.Closed || len(e.Hours) == 0, hours, "must be \"closed\" or ranges, not both"),
+		c.require(e.Closed || len(e.Hours) > 0, hours, "at least one range, or \"closed\", is required"),
 	)
 	for i := range e.Hours {
 		r, at := &e.Hours[i], hours.Item(i)
@@ -253,4 +260,4 @@ func (c *checker) exception(at strictjson.Path, e *Exception) bool {
 	return ok
 }
 
-const daysInException = "the ranges of an exception have no days: they count for every date it covers"
+const daysInException = "the ranges of an exception have no days: they apply to every date it covers"

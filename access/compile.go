@@ -170,7 +170,7 @@ func (p *Policy) newMember(m *Member) member {
 	return made
 }
 
-// standingEnd returns the first instant at which standing does not hold.
+// standingEnd returns the first instant at which standing is neither good nor in grace.
 func standingEnd(s Standing) int64 {
 	switch s.State {
 	case StandingBlocked:
@@ -256,7 +256,7 @@ func byStart(a, b *booking) int  { return cmp.Compare(a.from, b.from) }
 func byFrom(a, b membership) int { return cmp.Compare(a.from, b.from) }
 func byWindowEnd(a, b held) int  { return cmp.Compare(a.window.until, b.window.until) }
 
-// scheduleKey says which schedules are the same.
+// scheduleKey is equal for equal schedules.
 type scheduleKey struct {
 	calendar *calendar
 	hours    string

@@ -62,7 +62,7 @@ func TestEvaluateManyDoors(t *testing.T) {
 		want := policy.Decide(Request{Member: "ada", Door: f.Doors[i].ID, Action: Unlock, At: at})
 		if got.Allowed != want.Allowed || got.Allowed != (i%2 == 0) || got.Reason != want.Reason ||
 			!got.ValidUntil.Equal(want.ValidUntil) || !got.NextChange.Equal(want.NextChange) {
-			t.Errorf("%s: Evaluate says %+v, Decide %+v", f.Doors[i].ID, got, want)
+			t.Errorf("%s: Evaluate decides %+v, Decide %+v", f.Doors[i].ID, got, want)
 		}
 	}
 }

@@ -19,7 +19,7 @@ type Evidence struct {
 // fields of RULES.md, section 5.
 type Decision struct {
 	Allowed bool
-	Reason  Reason // empty if the facts of an [Evaluate] were too bad to decide
+	Reason  Reason // empty if Evaluate could not decide
 
 	// ValidUntil is the first instant after the asked one at which the same
 	// request would be denied if no fact changed. Zero: not allowed, or none

@@ -24,8 +24,8 @@ type Difference struct {
 	After  Decision  `json:"after"`  // at From
 }
 
-// Diff is the what-if: it yields who gains and who loses which door, and when,
-// if after replaces before. Members and doors are compared in the order given,
+// Diff compares two policies: it yields who gains and who loses which door, and
+// when, if after replaces before. Members and doors are compared in the order given,
 // and each pair's differences come in the order of time; a nil list stands for
 // all that either policy knows. An empty span has no differences.
 func Diff(before, after *Policy, members, doors []string, span Span) iter.Seq[Difference] {

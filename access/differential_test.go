@@ -15,8 +15,8 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// rounds is how many random documents a differential test looks at:
-// DOORKIT_ROUNDS, or what takes a few seconds.
+// rounds returns how many random documents a differential test checks:
+// DOORKIT_ROUNDS, or the given number if that is not set.
 func rounds(t *testing.T, otherwise int) uint64 {
 	t.Helper()
 	if text := os.Getenv("DOORKIT_ROUNDS"); text != "" {
@@ -230,7 +230,7 @@ func deriveQuestion(f access.Facts, q refRequest, at *time.Time) access.Question
 	// near reports whether the time of a reservation reaches into [from, until].
 	near := func(r reservation.Reservation, from, until time.Time) bool {
 		first, last := r.Start, r.EffectiveEnd()
-		if last.Before(first) { // of one that was ended before it began, its end comes first
+		if last.Before(first) { // it was ended before it began
 			first, last = last, first
 		}
 		return !first.After(until) && !last.Before(from)

@@ -47,14 +47,19 @@ type Neighbor struct {
 //     the member names, with its hours for this door;
 //   - every resource that lists the door;
 //   - every reservation of the member on such a resource, of any status, as booker
-//     or (where guests are admitted) as guest, with start or effective end <=
+//     or (if guests are admitted) as guest, with start or effective end <=
 //     t + 371 days and end >= t - 48 h;
 //   - every confirmed reservation of another booker on such a resource with start
 //     <= t + 24 h and effective end >= t - 24 h;
-//   - with clipped buffers also, for each of the member's reservations above, those
-//     on its resource with start <= E + 24 h and effective end >= start - 24 h,
-//     start and E being those of the member's. They are in Neighbors, or in
-//     Reservations if they are the member's too.
+//   - if buffers are clipped, for each of the member's reservations above, also
+//     those on its resource with start <= E + 24 h and effective end >= S - 24 h,
+//     where S is the start and E the effective end of the member's. They are in
+//     Neighbors, or in Reservations if the member is their booker or guest.
+//
+// The effective end of a reservation is EndedAt, or End if that is zero. The limits
+// are wider than the 370 days of a decision: a window begins up to 24 hours before
+// its reservation (371 days), and ends up to 24 hours after it and is over for
+// another 24 hours (48 h).
 //
 // Rows that have nothing to do with the request are allowed and ignored.
 //

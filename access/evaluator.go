@@ -14,7 +14,8 @@ type question struct {
 	t, limit int64 // the instant asked about, and the last one within the horizon
 }
 
-// question returns what the rules look at for a member at an instant, for turnTo.
+// question returns what the rules look at for a member at an instant. Call turnTo
+// next.
 func (p *Policy) question(member int32, t int64) question {
 	return question{p: p, member: p.members.at(member), t: t, limit: t + horizon}
 }
@@ -54,7 +55,7 @@ func (q *question) bases() int {
 }
 
 // basis returns one of the bases, reservations last, with its hours: nil if it is not
-// for the door. Never says why it opens at no time, or "".
+// for the door. Never is the reason if it opens at no time, or "".
 func (q *question) basis(i int) (b basis, hours *schedule, never string) {
 	memberships := len(q.member.memberships)
 	switch bookings := memberships + len(q.member.grants); {
@@ -152,7 +153,7 @@ func (m *member) windowAt(door int32, t int64) state {
 type view struct {
 	opens kind  // the first kind of those that open, 0 if none does
 	until int64 // the end of the last of those that open
-	other int64 // before this instant no basis opens that does not do so until then
+	other int64 // before this instant no basis starts to open but the one that ends last
 }
 
 // at returns the union of all bases at an instant.
@@ -169,7 +170,7 @@ func (q *question) at(t, standing int64) view {
 			v.add(byMembership, q.state(&m.basis, hours, t, standing))
 		}
 	}
-	if v.until <= q.limit { // else the door stays open without a reservation
+	if v.until <= q.limit { // otherwise the door stays open without a reservation
 		v.add(byReservation, q.reservations(t, standing))
 	}
 	return v

@@ -170,7 +170,7 @@ func ExampleDecision_Faults() {
 		Grants:          []access.Grant{{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(), From: noon, Until: noon}},
 	}, access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: noon})
 	fmt.Println(d.Allowed, d.Reason, d.Faults(), err)
-	// Output: true membership [grants[0].until: not later than from] <nil>
+	// Output: true membership [grants[0].until: must be later than from] <nil>
 }
 
 func ExamplePolicy_With() {

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Explanation says how a decision came about: each basis the member has for the
-// door and why it opens or does not, and who else has booked it. It names other
-// people's bookings: for administrators, never for members.
+// Explanation explains a decision: each basis the member has for the door, why it
+// opens or does not, and who else has booked it. It names other people's bookings:
+// for administrators, never for members.
 type Explanation struct {
 	Member   string    `json:"member"`
 	Door     string    `json:"door"`
 	At       time.Time `json:"at,omitzero"`
 	Decision Decision  `json:"decision"`
 	Standing Standing  `json:"standing"` // without its reason, which decides nothing
-	Holds    bool      `json:"holds"`    // whether standing holds at At
+	Holds    bool      `json:"holds"`    // whether the standing is good or in grace at At
 	Closed   bool      `json:"closed"`   // whether a closure covers the door at At
 
 	Bases  []Basis   `json:"bases"`  // in the order of kind and id
@@ -33,14 +33,15 @@ type Basis struct {
 	Why   string `json:"why"` // in English: why it opens at At, or why it does not
 
 	// From and Until are its bounds, or a reservation's window; zero is
-	// unbounded. Next is when it opens, if it does within 370 days and not now.
+	// unbounded. Next is the next time it opens within 370 days; zero if there is
+	// none, and if it is open at At.
 	From  time.Time `json:"from,omitzero"`
 	Until time.Time `json:"until,omitzero"`
 	Next  time.Time `json:"next,omitzero"`
 }
 
 // Booking is another member's reservation as an administrator sees it. The ID is
-// empty in an explanation of [Evaluate], which does not get it.
+// empty in an explanation of [Evaluate]: a [Neighbor] has no id.
 type Booking struct {
 	Resource string    `json:"resource"`
 	Member   string    `json:"member"` // the booker
@@ -110,8 +111,8 @@ func (r *held) noWindow() string {
 	return ""
 }
 
-// explain says why a basis opens or does not, and when it does next. If it never
-// does, never says why.
+// explain returns why a basis opens or does not, and when it next opens. Never is
+// the reason if it opens at no time.
 func (q *question) explain(b *basis, hours *schedule, never string) Basis {
 	e := Basis{Kind: reasons[b.kind], ID: b.id, From: unbounded(b.from), Until: unbounded(b.until), Why: never}
 	if never != "" {
@@ -130,13 +131,13 @@ func (q *question) explain(b *basis, hours *schedule, never string) Basis {
 	case q.t >= b.until:
 		e.Why = "it is over"
 	case b.requiresStanding && q.t >= q.member.standing:
-		e.Why = "standing does not hold"
+		e.Why = "the member's standing is blocked or its grace is over"
 	case q.lacksMembership(b):
 		e.Why = "it requires a membership, and none is in force"
 	case !b.duringClosures && q.closed(q.t).open:
 		e.Why = "the door is closed"
 	case opens == forever && next(forever) != forever:
-		e.Why = "outside its hours, and standing ends before it would open"
+		e.Why = "outside its hours, and the member's grace ends before it would open"
 	default:
 		e.Why = "outside its hours"
 	}

@@ -46,13 +46,13 @@ func TestExplain(t *testing.T) {
 		}, []string{"r1"}},
 		"grace": {"bob", "office", monday, true, []basis{
 			{ReasonGrant, "g3", false, "it requires a membership, and none is in force"},
-			{ReasonGrant, "g4", false, "outside its hours, and standing ends before it would open"},
+			{ReasonGrant, "g4", false, "outside its hours, and the member's grace ends before it would open"},
 			{ReasonReservation, "r1", true, "it opens the door"},
 			{ReasonReservation, "r5", false, "its window is empty: it ended before it started"},
 		}, nil},
 		"grace over": {"bob", "office", monday.AddDate(0, 0, 3), false, []basis{
-			{ReasonGrant, "g3", false, "standing does not hold"},
-			{ReasonGrant, "g4", false, "standing does not hold"},
+			{ReasonGrant, "g3", false, "the member's standing is blocked or its grace is over"},
+			{ReasonGrant, "g4", false, "the member's standing is blocked or its grace is over"},
 			{ReasonReservation, "r1", false, "it is over"},
 			{ReasonReservation, "r5", false, "its window is empty: it ended before it started"},
 		}, nil},

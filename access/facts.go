@@ -25,8 +25,8 @@ type Facts struct {
 	Resources       []Resource                `json:"resources,omitzero"`
 	Reservations    []reservation.Reservation `json:"reservations,omitzero"`
 
-	// Exceptions change weekly hours on certain local dates. Of several that
-	// cover a date at a door the last in the list wins: no other list's order
+	// Exceptions change weekly hours on certain local dates. If several cover a
+	// date at a door, the last in the list applies. The order of no other list
 	// matters to a decision.
 	Exceptions []Exception `json:"exceptions,omitzero"`
 	Closures   []Closure   `json:"closures,omitzero"`
@@ -40,8 +40,8 @@ type Facts struct {
 type Site struct {
 	ID   string `json:"id"` // required
 	Name string `json:"name,omitzero"`
-	// TimeZone is an IANA name such as "Europe/Berlin". Refused are "", the
-	// machine's own ("Local", "localtime", "posixrules"), "Factory", and names
+	// TimeZone is an IANA name such as "Europe/Berlin". These are refused: "", the
+	// machine's own zone ("Local", "localtime", "posixrules"), "Factory", and names
 	// that begin with "right/" or "posix/".
 	TimeZone string `json:"time_zone"`
 }
@@ -55,27 +55,30 @@ type Settings struct {
 	Buffers Buffers     `json:"buffers,omitzero"` // what other bookings do to Before and After; "" is BuffersOverlap
 	Guests  GuestPolicy `json:"guests,omitzero"`  // whether the guests of a booking are admitted; "" is GuestsRefused
 
-	// A booking opens only while the standing of who taps holds; nil is true.
+	// A booking opens only while the standing of the person who taps is good or in
+	// grace; nil is true.
 	ReservationsRequireStanding *bool `json:"reservations_require_standing,omitzero"`
-	// A booking opens only while who taps has a membership in force; nil is false.
+	// A booking opens only while the person who taps has a membership in force; nil
+	// is false.
 	ReservationsRequireMembership *bool `json:"reservations_require_membership,omitzero"`
 }
 
-// Buffers says whether the buffers of back-to-back bookings overlap or are
+// Buffers defines whether the buffers of back-to-back bookings overlap or are
 // clipped at the other booking. The zero value is BuffersOverlap.
 type Buffers string
 
-// The two ways of back-to-back bookings (RULES.md, section 3).
+// The two ways to treat back-to-back bookings (RULES.md, section 3).
 const (
 	BuffersOverlap Buffers = "overlap"
 	BuffersClip    Buffers = "clip"
 )
 
-// GuestPolicy says whether a booking admits the guests it names. The zero value
+// GuestPolicy defines whether a booking admits the guests it names. The zero value
 // is GuestsRefused.
 type GuestPolicy string
 
-// The two ways to treat guests: refused, the list is kept and has no effect.
+// The two ways to treat guests. If guests are refused, the list is kept and has no
+// effect.
 const (
 	GuestsRefused  GuestPolicy = "refused"
 	GuestsAdmitted GuestPolicy = "admitted"
@@ -90,7 +93,7 @@ type Door struct {
 	OpenTime   *time.Duration `json:"open_time,omitzero"` // in place of Settings.OpenTime; 1s to 240s, whole seconds
 }
 
-// AccessType says what a door offers. It is required and has no default.
+// AccessType defines what a door offers. It is required and has no default.
 type AccessType string
 
 // The access types.
@@ -105,7 +108,7 @@ type MembershipType struct {
 	Doors []DoorHours `json:"doors,omitzero"`
 }
 
-// DoorHours is one door of a membership type; a type names a door only once.
+// DoorHours is one door of a membership type; a type names a door at most once.
 type DoorHours struct {
 	Door  string `json:"door"`  // the id of a door
 	Hours Hours  `json:"hours"` // required
@@ -118,18 +121,18 @@ type Member struct {
 	Memberships []Membership `json:"memberships,omitzero"`
 }
 
-// Standing says whether a member is active and paid. The zero value is good.
+// Standing defines whether a member is active and paid. The zero value is good.
 type Standing struct {
 	State  StandingState `json:"state,omitzero"`               // "" is StandingGood
-	Until  time.Time     `json:"until,omitzero" null:"absent"` // when grace runs out: required with StandingGrace, refused with any other
+	Until  time.Time     `json:"until,omitzero" null:"absent"` // when grace ends: required with StandingGrace, refused with any other state
 	Reason string        `json:"reason,omitzero"`              // for administrators; no decision shows it to a member
 }
 
 // StandingState is the state of a standing. The zero value is StandingGood.
 type StandingState string
 
-// The states of a standing: good always holds, grace holds before its Until,
-// blocked never does.
+// The states of a standing. The rules say that a standing "holds" while it is
+// good, or in grace and before its Until; a blocked one never holds.
 const (
 	StandingGood    StandingState = "good"
 	StandingGrace   StandingState = "grace"
@@ -156,8 +159,8 @@ type Grant struct {
 	Until  time.Time `json:"until,omitzero" null:"absent"` // zero is unbounded; later than From
 
 	RequiresMembership *bool `json:"requires_membership,omitzero"` // a membership of the member, of any type, must be in force; nil is true
-	RequiresStanding   *bool `json:"requires_standing,omitzero"`   // the member's standing must hold; nil is true
-	DuringClosures     bool  `json:"during_closures,omitzero"`     // opens while a closure covers the door too: for the people who work there
+	RequiresStanding   *bool `json:"requires_standing,omitzero"`   // the member's standing must be good or in grace; nil is true
+	DuringClosures     bool  `json:"during_closures,omitzero"`     // also opens while a closure covers the door: for the people who work there
 }
 
 // Resource is something to book, and the doors a booking of it opens.
@@ -176,7 +179,7 @@ type Exception struct {
 	Closed bool    `json:"-"`     // either Closed ...
 	Hours  []Range `json:"hours"` // ... or at least one range, each without Days
 
-	// Doors are the ids of the doors it counts for, each once. A nil list is
+	// Doors are the ids of the doors it applies to, each once. A nil list is
 	// every door; an empty one is refused.
 	Doors []string `json:"doors,omitzero" null:"absent"`
 }

@@ -353,7 +353,7 @@ func TestFaultsAreSorted(t *testing.T) {
 	}
 }
 
-// A state that could not be read says nothing about the until beside it.
+// If the state cannot be read, the until beside it is not checked.
 func TestUnreadableStandingIsOneFault(t *testing.T) {
 	for _, state := range []string{`null`, `5`, `""`} {
 		_, err := ParseFacts([]byte(`{"site":{"id":"s","time_zone":"UTC"},"members":[{"id":"m","standing":{"state":` +

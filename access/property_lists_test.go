@@ -10,7 +10,7 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// Diff says exactly where two policies differ, instant by instant.
+// Diff reports exactly where two policies differ, instant by instant.
 func TestDiffIsPointwise(t *testing.T) {
 	trials(t, 80, func(t *testing.T, c trial, q access.Request) {
 		f := clone(c.facts)
@@ -65,7 +65,7 @@ func TestDiffIsPointwise(t *testing.T) {
 					was, is := c.policy.Decide(ask).Allowed, after.Decide(ask).Allowed
 					i := slices.IndexFunc(list, func(d access.Difference) bool { return !at.Before(d.From) && at.Before(d.Until) })
 					if (i >= 0) != (was != is) || i >= 0 && list[i].Gained != is {
-						t.Errorf("%s at %s, %s: was %v, is %v; Diff says %v", m.ID, d.ID, at, was, is, list)
+						t.Errorf("%s at %s, %s: was %v, is %v; Diff reports %v", m.ID, d.ID, at, was, is, list)
 					}
 				}
 			}
@@ -144,7 +144,7 @@ func TestWindowsLikeReservation(t *testing.T) {
 			i := slices.IndexFunc(c.facts.Resources, func(res access.Resource) bool { return res.ID == r.Resource })
 			want := site.Override(c.facts.Resources[i].Before, c.facts.Resources[i].After).Window(r, c.facts.Reservations...)
 			if ok && (!got.From.Equal(want.From) || !got.Until.Equal(want.Until)) {
-				t.Errorf("%s: package reservation says %v, the engine %v", r.ID, want, got)
+				t.Errorf("%s: package reservation returns %v, the engine %v", r.ID, want, got)
 			}
 		}
 	})

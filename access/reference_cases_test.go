@@ -58,7 +58,7 @@ func TestReferenceCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.Why == "" || len(c.Requests) == 0 {
-				t.Error("a case says why and asks something")
+				t.Error("a case requires a why and at least one request")
 			}
 			for i, q := range c.Requests {
 				var got map[string]json.RawMessage

@@ -13,11 +13,11 @@ type Request struct {
 	Member string
 	Door   string
 	Action Action
-	At     time.Time // decisions look at whole microseconds: what is finer is cut off
+	At     time.Time // truncated to whole microseconds
 
-	// Holding says that this member put the door in office mode and it has not
+	// Holding reports that this member put the door in office mode and it has not
 	// been ended since. It comes from the host's own records, never from the
-	// member's request, and counts for [Lock] only.
+	// member's request, and applies to the action Lock only.
 	Holding bool
 }
 

@@ -86,7 +86,7 @@ func (r *rowFaults) add(row string, f rowFault) {
 func (f *rowFault) issue() Issue {
 	rows := slices.Compact(f.rows)
 	i := Issue{
-		Code: "bad_" + f.kind, Severity: Warning, About: rows[0], What: fmt.Sprintf("Its %s is bad: %s.", f.field, f.what),
+		Code: "bad_" + f.kind, Severity: Warning, About: rows[0], What: fmt.Sprintf("%s: %s.", f.field, f.what),
 		Breaks: "It opens nothing.", Do: "Correct it, or restore what it refers to.",
 	}
 	switch len(rows) {

@@ -12,8 +12,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// What an issue about a bad row says: the fault, what stays closed because of it, and
-// what to do.
+// An issue about a bad row reports the fault, what stays closed because of it, and what
+// to do.
 func TestDoctorOnBadRows(t *testing.T) {
 	b := setup(t)
 	host := b.bad()
@@ -39,13 +39,13 @@ func TestDoctorOnBadRows(t *testing.T) {
 	}
 	const correct = " Correct it, or restore what it refers to."
 	want := []string{
-		`critical membership_types[1].id: "type" is the id of [0] already. What it should open stays closed. Correct the rules.`,
-		`critical resources[1].id: "room" is the id of [0] already. What it should open stays closed. Correct the rules.`,
-		`critical site.time_zone: no time zone "Nowhere/Land"; a program without zone data imports time/tzdata. ` +
+		`critical membership_types[1].id: the id "type" is used twice: first in [0]. What it should open stays closed. Correct the rules.`,
+		`critical resources[1].id: the id "room" is used twice: first in [0]. What it should open stays closed. Correct the rules.`,
+		`critical site.time_zone: no time zone "Nowhere/Land"; if the machine has no zone data, import time/tzdata. ` +
 			`No digital key opens any door. Correct the rules.`,
-		`warning grant g1: Its hours is bad: required: "always" or at least one range. It opens nothing.` + correct,
-		`warning member bob: Its standing.state is bad: "odd" is none of good grace blocked. The member is denied at every door.` + correct,
-		`warning member cyd: Its memberships[0].until is bad: not later than from. That membership opens nothing.` + correct,
+		`warning grant g1: hours: at least one range, or "always", is required. It opens nothing.` + correct,
+		`warning member bob: standing.state: must be good, grace or blocked, not "odd". The member is denied at every door.` + correct,
+		`warning member cyd: memberships[0].until: must be later than from. That membership opens nothing.` + correct,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -42,7 +42,7 @@ func ExampleRules() {
 	fmt.Println(store.PutRules(ctx, rules))
 	fmt.Println(errors.Is(store.PutRules(ctx, rules), gate.ErrConflict)) // another manager changed them before
 	// Output:
-	// membership_types[1].doors[0].hours required: "always" or at least one range
+	// membership_types[1].doors[0].hours at least one range, or "always", is required
 	// <nil>
 	// true
 }
