@@ -15,8 +15,8 @@ import (
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-var beginTests = map[string]func(*bench){
-	"Begin/claims once and gives the entry back": func(b *bench) {
+var beginTests = map[string]func(*fixture){
+	"Begin/claims once and gives the entry back": func(b *fixture) {
 		a := b.attempt("ada", "front", access.Unlock, 0)
 		first := b.claim(a)
 		want := a.Entry
@@ -32,7 +32,7 @@ var beginTests = map[string]func(*bench){
 			b.Fatalf("got %d log rows, want 1", n)
 		}
 	},
-	"Begin/instants at the edges": func(b *bench) {
+	"Begin/instants at the edges": func(b *fixture) {
 		zone := time.FixedZone("somewhere", 13*3600+45*60)
 		for i, when := range []time.Time{
 			time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 1000, time.UTC),
@@ -49,12 +49,12 @@ var beginTests = map[string]func(*bench){
 		}
 		b.verified()
 	},
-	"Begin/many callers, one claim": func(b *bench) {
+	"Begin/many callers, one claim": func(b *fixture) {
 		a := b.attempt("ada", "front", access.Unlock, 0)
 		b.same("states", b.beginAll(slices.Repeat([]storage.Attempt{a}, 64)), map[storage.ClaimState]int{storage.Claimed: 1, storage.Known: 63})
 		b.same("log rows", len(b.rows()), 1)
 	},
-	"Begin/denial is one row, and known afterwards": func(b *bench) {
+	"Begin/denial is one row, and known afterwards": func(b *fixture) {
 		a := b.denial("ada", "front", 0)
 		e := b.claim(a)
 		b.same("outcome", e.Outcome, storage.Denied)
@@ -66,7 +66,7 @@ var beginTests = map[string]func(*bench){
 		b.same("log rows", len(rows), 1)
 		b.same("row", rows[0].LogEntry, a.Log)
 	},
-	"Begin/the switch stops commands, not locking": func(b *bench) {
+	"Begin/the switch stops commands, not locking": func(b *fixture) {
 		r := b.records()
 		b.ok(r.SetKillSwitch(b.ctx, b.site, storage.KillSwitch{Off: true, By: "eve", Why: "fire drill", At: at(0)},
 			logEntry("", "", "switch_off", "", 0)))
@@ -91,7 +91,7 @@ var beginTests = map[string]func(*bench){
 		b.same("memory", m, storage.LookupResult{KillSwitch: storage.KillSwitch{By: "eve", At: at(time.Microsecond)}})
 		b.same("log rows", len(b.rows()), 5)
 	},
-	"Begin/shares identical taps": func(b *bench) {
+	"Begin/shares identical taps": func(b *fixture) {
 		lead := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		a := b.attempt("ada", "front", access.Unlock, 1999*time.Millisecond)
 		c, err := b.records().Begin(b.ctx, a)
@@ -116,7 +116,7 @@ var beginTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("the same tap again", c, storage.Claim{State: storage.Known, Entry: want})
 	},
-	"Begin/does not share": func(b *bench) {
+	"Begin/does not share": func(b *fixture) {
 		lead := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		for _, a := range []storage.Attempt{
 			b.attempt("ada", "front", access.Unlock, 2*time.Second),
@@ -131,7 +131,7 @@ var beginTests = map[string]func(*bench){
 		b.claim(off)
 		_ = lead
 	},
-	"Begin/shares by outcome": func(b *bench) {
+	"Begin/shares by outcome": func(b *fixture) {
 		for outcome, want := range map[storage.Outcome]storage.ClaimState{
 			storage.Accepted: storage.Shared, storage.Unconfirmed: storage.Shared,
 			storage.Refused: storage.Claimed, storage.NotSent: storage.Claimed, storage.Denied: storage.Claimed,
@@ -145,7 +145,7 @@ var beginTests = map[string]func(*bench){
 			b.same("state after "+string(outcome), c.State, want)
 		}
 	},
-	"Begin/another action in between ends sharing": func(b *bench) {
+	"Begin/another action in between ends sharing": func(b *fixture) {
 		b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
 		b.claim(b.attempt("bob", "office", access.Lock, 500*time.Millisecond))
 		b.claim(b.attempt("ada", "office", access.OfficeMode, time.Second))
@@ -158,7 +158,7 @@ var beginTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("state", c.State, storage.Shared)
 	},
-	"Begin/another action of the same instant ends no sharing": func(b *bench) {
+	"Begin/another action of the same instant ends no sharing": func(b *fixture) {
 		for door, order := range map[string][]access.Action{"office": {access.OfficeMode, access.Lock}, "lab": {access.Lock, access.OfficeMode}} {
 			claimed := map[access.Action]storage.JournalEntry{}
 			for _, action := range order {
@@ -169,14 +169,14 @@ var beginTests = map[string]func(*bench){
 			b.same("claim at "+door, c, storage.Claim{State: storage.Shared, Entry: claimed[access.OfficeMode]})
 		}
 	},
-	"Begin/many taps share one command": func(b *bench) {
+	"Begin/many taps share one command": func(b *fixture) {
 		var attempts []storage.Attempt
 		for range 32 {
 			attempts = append(attempts, b.attempt("ada", "front", access.Unlock, 0))
 		}
 		b.same("states", b.beginAll(attempts), map[storage.ClaimState]int{storage.Claimed: 1, storage.Shared: 31})
 	},
-	"Begin/keeps hostile strings apart": func(b *bench) {
+	"Begin/keeps hostile strings apart": func(b *fixture) {
 		for _, s := range hostile {
 			a := b.attempt(s, s, access.Unlock, 0)
 			a.Entry.Fingerprint = s
@@ -193,7 +193,7 @@ var beginTests = map[string]func(*bench){
 		}
 		b.verified()
 	},
-	"Begin/large values": func(b *bench) {
+	"Begin/large values": func(b *fixture) {
 		a := b.attempt(strings.Repeat("m", 200), strings.Repeat("d", 200), access.Unlock, 0)
 		a.Entry.Doc = []byte(strings.Repeat("\x00\xff", 32<<10))
 		a.Log = sealed(a.Log, detail{Member: a.Log.Member, Note: strings.Repeat("\u00e9\x00", 8<<10)}) // 64 KiB with its escapes
@@ -202,7 +202,7 @@ var beginTests = map[string]func(*bench){
 		b.same("row", b.rows()[0].LogEntry, a.Log)
 		b.verified()
 	},
-	"Begin/sites are apart": func(b *bench) {
+	"Begin/sites are apart": func(b *fixture) {
 		a := b.attempt("ada", "front", access.Unlock, 0)
 		b.claim(a)
 		other := a
@@ -211,7 +211,7 @@ var beginTests = map[string]func(*bench){
 		b.same("first row of its own chain", e.Seq, uint64(1))
 		b.same("rows here", len(b.rows()), 1)
 	},
-	"Begin/cancelled context": func(b *bench) {
+	"Begin/cancelled context": func(b *fixture) {
 		r := b.records()
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		ctx, cancel := context.WithCancel(b.ctx)
@@ -241,13 +241,13 @@ var beginTests = map[string]func(*bench){
 	},
 }
 
-func (b *bench) withKey(a storage.Attempt, key storage.RequestKey) storage.Attempt {
+func (b *fixture) withKey(a storage.Attempt, key storage.RequestKey) storage.Attempt {
 	a.Entry.RequestKey = key
 	return a
 }
 
 // beginAll begins all attempts at once, on every handle, and counts the states.
-func (b *bench) beginAll(attempts []storage.Attempt) map[storage.ClaimState]int {
+func (b *fixture) beginAll(attempts []storage.Attempt) map[storage.ClaimState]int {
 	handles := b.handles()
 	states := make(chan storage.ClaimState, len(attempts))
 	var wg sync.WaitGroup

@@ -10,7 +10,7 @@ import (
 
 // same compares what a storage returned with what it was given: instants as
 // instants, and nil slices like empty ones.
-func (b *bench) same(what string, got, want any) {
+func (b *fixture) same(what string, got, want any) {
 	b.Helper()
 	g, w := dump(got), dump(want)
 	if slices.Equal(g, w) {

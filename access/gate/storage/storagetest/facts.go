@@ -11,8 +11,8 @@ import (
 )
 
 // factTests test the questions that Facts builds.
-var factTests = map[string]func(*bench){
-	"Facts/one question": func(b *bench) {
+var factTests = map[string]func(*fixture){
+	"Facts/one question": func(b *fixture) {
 		f := b.facts()
 		b.fill()
 		for _, ask := range b.asks() {
@@ -42,7 +42,7 @@ var factTests = map[string]func(*bench){
 			{Resource: "meeting", Booker: "bob", Start: at(6 * time.Hour), End: at(8 * time.Hour), EndedAt: at(7 * time.Hour)},
 		})
 	},
-	"Facts/unknown ones": func(b *bench) {
+	"Facts/unknown ones": func(b *fixture) {
 		f := b.facts()
 		_, err := f.Load(b.ctx, storage.FactsQuery{Site: b.site, Member: "ada", Door: "front", At: at(0)})
 		b.is(err, storage.ErrNotFound)
@@ -66,7 +66,7 @@ var factTests = map[string]func(*bench){
 		_, err = f.LoadAll(ctx, storage.FactsQuery{Site: b.site, Member: "ada", At: at(0)})
 		b.is(err, context.Canceled)
 	},
-	"Facts/all doors": func(b *bench) {
+	"Facts/all doors": func(b *fixture) {
 		f := b.facts()
 		b.fill()
 		for _, member := range []string{"ada", "bob", "nobody"} {
@@ -80,7 +80,7 @@ var factTests = map[string]func(*bench){
 			}
 		}
 	},
-	"Facts/bookings ended before they began cut nothing": func(b *bench) {
+	"Facts/bookings ended before they began cut nothing": func(b *fixture) {
 		f := b.facts()
 		b.fill()
 		rules, err := b.s.Rules.Rules(b.ctx, b.site)
@@ -115,7 +115,7 @@ var factTests = map[string]func(*bench){
 			}
 		}
 	},
-	"Facts/out of one site and into another": func(b *bench) {
+	"Facts/out of one site and into another": func(b *fixture) {
 		b.facts()
 		b.fill()
 		doc, err := storage.Export(b.ctx, b.readers(), b.site)
@@ -126,7 +126,7 @@ var factTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("document", again, doc)
 	},
-	"Facts/one snapshot while others write": func(b *bench) {
+	"Facts/one snapshot while others write": func(b *fixture) {
 		f := b.facts()
 		b.fill()
 		ctx, cancel := context.WithCancel(b.ctx)

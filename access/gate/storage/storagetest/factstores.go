@@ -12,8 +12,8 @@ import (
 )
 
 // storeTests test the four stores that Facts reads.
-var storeTests = map[string]func(*bench){
-	"Doors/add, change, delete": func(b *bench) {
+var storeTests = map[string]func(*fixture){
+	"Doors/add, change, delete": func(b *fixture) {
 		s := b.doors()
 		list, err := s.Doors(b.ctx, b.site)
 		b.ok(err)
@@ -46,7 +46,7 @@ var storeTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("doors of another site", len(list), 0)
 	},
-	"Doors/a lock once per site": func(b *bench) {
+	"Doors/a lock once per site": func(b *fixture) {
 		s := b.doors()
 		b.ok(s.PutDoor(b.ctx, b.site, door("front", lock("l1"))))
 		b.ok(s.PutDoor(b.ctx, b.site, door("back", storage.Link{})))
@@ -72,7 +72,7 @@ var storeTests = map[string]func(*bench){
 		b.ok(s.PutDoor(b.ctx, b.site, front))
 		b.ok(s.PutDoor(b.ctx, b.site, back))
 	},
-	"Doors/many link one lock, one wins": func(b *bench) {
+	"Doors/many link one lock, one wins": func(b *fixture) {
 		s := b.doors()
 		var wg sync.WaitGroup
 		won := make(chan string, 16)
@@ -90,7 +90,7 @@ var storeTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("doors", len(list), 1)
 	},
-	"Rules/whole, by version": func(b *bench) {
+	"Rules/whole, by version": func(b *fixture) {
 		s := b.rules()
 		_, err := s.Rules(b.ctx, b.site)
 		b.is(err, storage.ErrNotFound)
@@ -111,7 +111,7 @@ var storeTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("rules", again, got)
 	},
-	"Grants/put, list, delete": func(b *bench) {
+	"Grants/put, list, delete": func(b *fixture) {
 		s := b.rules()
 		list, err := s.Grants(b.ctx, b.site, "ada")
 		b.ok(err)
@@ -146,7 +146,7 @@ var storeTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("grants of another site", len(list), 0)
 	},
-	"Members/put, list, delete": func(b *bench) {
+	"Members/put, list, delete": func(b *fixture) {
 		s := b.members()
 		_, err := s.Member(b.ctx, b.site, "ada")
 		b.is(err, storage.ErrNotFound)
@@ -166,7 +166,7 @@ var storeTests = map[string]func(*bench){
 		b.ok(s.DeleteMember(b.ctx, b.site, "ada"))
 		b.is(s.DeleteMember(b.ctx, b.site, "ada"), storage.ErrNotFound)
 	},
-	"Reservations/put, select, delete": func(b *bench) {
+	"Reservations/put, select, delete": func(b *fixture) {
 		s := b.bookings()
 		list := []storage.Reservation{
 			booking("r3", "meeting", "ada", 2*time.Hour, 3*time.Hour),

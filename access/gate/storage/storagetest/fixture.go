@@ -19,7 +19,7 @@ func door(id string, link storage.Link) storage.Door {
 }
 
 // need returns a part of the storage, or skips the test if it is nil.
-func need[T comparable](b *bench, part T, name string) T {
+func need[T comparable](b *fixture, part T, name string) T {
 	b.Helper()
 	if part == *new(T) {
 		b.Skipf("no %s to test", name)
@@ -27,16 +27,16 @@ func need[T comparable](b *bench, part T, name string) T {
 	return part
 }
 
-func (b *bench) doors() storage.DoorStore     { return need(b, b.s.Doors, "DoorStore") }
-func (b *bench) rules() storage.RuleStore     { return need(b, b.s.Rules, "RuleStore") }
-func (b *bench) members() storage.MemberStore { return need(b, b.s.Members, "MemberStore") }
-func (b *bench) bookings() storage.ReservationStore {
+func (b *fixture) doors() storage.DoorStore     { return need(b, b.s.Doors, "DoorStore") }
+func (b *fixture) rules() storage.RuleStore     { return need(b, b.s.Rules, "RuleStore") }
+func (b *fixture) members() storage.MemberStore { return need(b, b.s.Members, "MemberStore") }
+func (b *fixture) bookings() storage.ReservationStore {
 	return need(b, b.s.Reservations, "ReservationStore")
 }
-func (b *bench) records() storage.Records { return need(b, b.s.Records, "Records") }
+func (b *fixture) records() storage.Records { return need(b, b.s.Records, "Records") }
 
 // facts skips the test unless there are Facts and all four stores.
-func (b *bench) facts() storage.Facts {
+func (b *fixture) facts() storage.Facts {
 	b.doors()
 	b.rules()
 	b.members()
@@ -44,7 +44,7 @@ func (b *bench) facts() storage.Facts {
 	return need(b, b.s.Facts, "Facts")
 }
 
-func (b *bench) someRules() storage.Rules {
+func (b *fixture) someRules() storage.Rules {
 	off := false
 	return storage.Rules{
 		Revision: "r1",
@@ -84,11 +84,11 @@ func booking(id, resource, member string, from, to time.Duration) storage.Reserv
 		End: at(to), Status: reservation.Confirmed}}
 }
 
-func (b *bench) readers() storage.Readers {
+func (b *fixture) readers() storage.Readers {
 	return storage.Readers{Doors: b.s.Doors, Rules: b.s.Rules, Members: b.s.Members, Reservations: b.s.Reservations}
 }
 
-func (b *bench) factStore() storage.FactStore {
+func (b *fixture) factStore() storage.FactStore {
 	return struct {
 		storage.DoorStore
 		storage.RuleStore
@@ -110,7 +110,7 @@ func grants0(list []storage.Grant) (grants []access.Grant) {
 	return grants
 }
 
-func (b *bench) reservations(q storage.ReservationQuery) string {
+func (b *fixture) reservations(q storage.ReservationQuery) string {
 	b.Helper()
 	q.Site = b.site
 	var ids []string
@@ -122,7 +122,7 @@ func (b *bench) reservations(q storage.ReservationQuery) string {
 }
 
 // fill stores a small site.
-func (b *bench) fill() {
+func (b *fixture) fill() {
 	b.Helper()
 	b.ok(b.s.Rules.PutRules(b.ctx, b.someRules()))
 	for id, link := range map[string]storage.Link{"front": lock("l1")} {
@@ -159,7 +159,7 @@ func (b *bench) fill() {
 	}
 }
 
-func (b *bench) asks() (list []storage.FactsQuery) {
+func (b *fixture) asks() (list []storage.FactsQuery) {
 	for _, m := range []string{"ada", "bob", "cem", "nobody"} {
 		for _, d := range []string{"front", "office", "lab", "nowhere"} {
 			list = append(list, storage.FactsQuery{Site: b.site, Member: m, Door: d, At: at(0)})
@@ -174,7 +174,7 @@ func refused(err error) bool {
 }
 
 // refused requires that a write was refused with a *storage.RequestError.
-func (b *bench) refused(err error) {
+func (b *fixture) refused(err error) {
 	b.Helper()
 	if !refused(err) {
 		b.Fatalf("got error %v, want a *storage.RequestError (see storage.Normalize)", err)
@@ -182,7 +182,7 @@ func (b *bench) refused(err error) {
 }
 
 // absent requires that a read with a string that cannot be stored finds nothing.
-func (b *bench) absent(found any, err error) {
+func (b *fixture) absent(found any, err error) {
 	b.Helper()
 	if !refused(err) && !errors.Is(err, storage.ErrNotFound) {
 		b.Fatalf("got %+v, error %v; want one that is %v, or a *storage.RequestError", found, err, storage.ErrNotFound)

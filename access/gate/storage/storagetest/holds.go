@@ -8,8 +8,8 @@ import (
 )
 
 // holdTests test which member holds which door open.
-var holdTests = map[string]func(*bench){
-	"Settle/holds begin and end": func(b *bench) {
+var holdTests = map[string]func(*fixture){
+	"Settle/holds begin and end": func(b *fixture) {
 		r := b.records()
 		start := func(member string, d time.Duration, outcome storage.Outcome) storage.Hold {
 			a := b.attempt(member, "office", access.OfficeMode, d)
@@ -46,7 +46,7 @@ var holdTests = map[string]func(*bench){
 		b.same("holds", len(holds()), 0)
 		b.same("rows", len(b.rows()), n+1)
 	},
-	"Settle/the latest start holds": func(b *bench) {
+	"Settle/the latest start holds": func(b *fixture) {
 		sure := b.settleStart(b.claimStart("ada", 0), storage.Accepted, time.Second)
 		b.wantHolds("the first", sure)
 		lock := b.claim(b.attempt("ada", "office", access.Lock, 10*time.Second))
@@ -62,7 +62,7 @@ var holdTests = map[string]func(*bench){
 		b.settleLock(b.claim(b.attempt("bob", "office", access.Lock, 21*time.Second)), 23*time.Second)
 		b.wantHolds("after a lock that began later")
 	},
-	"Settle/a lock under way at the same time ends nothing": func(b *bench) {
+	"Settle/a lock under way at the same time ends nothing": func(b *fixture) {
 		start := b.claimStart("ada", 0)
 		lock := b.claim(b.attempt("bob", "office", access.Lock, time.Second))
 		hold := b.settleStart(start, storage.Accepted, 4*time.Second)
@@ -71,14 +71,14 @@ var holdTests = map[string]func(*bench){
 		b.settleLock(b.claim(b.attempt("bob", "office", access.Lock, 4*time.Second)), 6*time.Second)
 		b.wantHolds("the next one began when the start was answered")
 	},
-	"Settle/a lock ends the holds of its own door": func(b *bench) {
+	"Settle/a lock ends the holds of its own door": func(b *fixture) {
 		b.settleStart(b.claimStart("ada", 0), storage.Accepted, time.Second)
 		a := b.attempt("ada", "lab", access.OfficeMode, 0)
 		lab := b.settleStart(b.claim(a), storage.Accepted, time.Second)
 		b.settleLock(b.claim(b.attempt("bob", "office", access.Lock, time.Minute)), time.Minute)
 		b.wantHolds("at the office none, at the lab one", lab)
 	},
-	"Settle/an uncertain hold becomes certain": func(b *bench) {
+	"Settle/an uncertain hold becomes certain": func(b *fixture) {
 		first := b.claimStart("ada", 0)
 		unsure := b.settleStart(first, storage.Unconfirmed, time.Second)
 		b.wantHolds("one", unsure)
@@ -110,7 +110,7 @@ var holdTests = map[string]func(*bench){
 }
 
 // claimStart claims a start of office mode.
-func (b *bench) claimStart(member string, d time.Duration) storage.JournalEntry {
+func (b *fixture) claimStart(member string, d time.Duration) storage.JournalEntry {
 	b.Helper()
 	a := b.attempt(member, "office", access.OfficeMode, d)
 	a.ShareWithin = 0
@@ -118,7 +118,7 @@ func (b *bench) claimStart(member string, d time.Duration) storage.JournalEntry 
 }
 
 // settleStart settles a start with the outcome and the hold that it requires.
-func (b *bench) settleStart(e storage.JournalEntry, outcome storage.Outcome, d time.Duration) storage.Hold {
+func (b *fixture) settleStart(e storage.JournalEntry, outcome storage.Outcome, d time.Duration) storage.Hold {
 	b.Helper()
 	s := settlement(e, outcome, d)
 	s.Hold = &storage.Hold{Door: e.Door, Member: e.Member, RequestID: e.RequestID, Since: e.Begun, Uncertain: outcome == storage.Unconfirmed}
@@ -128,7 +128,7 @@ func (b *bench) settleStart(e storage.JournalEntry, outcome storage.Outcome, d t
 }
 
 // settleLock settles a claimed lock as accepted.
-func (b *bench) settleLock(e storage.JournalEntry, d time.Duration) {
+func (b *fixture) settleLock(e storage.JournalEntry, d time.Duration) {
 	b.Helper()
 	s := settlement(e, storage.Accepted, d)
 	s.EndHolds = e.Begun
@@ -136,13 +136,13 @@ func (b *bench) settleLock(e storage.JournalEntry, d time.Duration) {
 	b.ok(err)
 }
 
-func (b *bench) endHolds(until time.Time) {
+func (b *fixture) endHolds(until time.Time) {
 	b.Helper()
 	_, err := b.records().EndHolds(b.ctx, b.site, "office", until, logEntry("", "office", "hold_end", "", 0))
 	b.ok(err)
 }
 
-func (b *bench) wantHolds(what string, want ...storage.Hold) {
+func (b *fixture) wantHolds(what string, want ...storage.Hold) {
 	b.Helper()
 	list, err := b.records().Holds(b.ctx, b.site)
 	b.ok(err)

@@ -12,8 +12,8 @@ import (
 
 // isolationTests test that no site reads rows of another, and that every handle reads
 // writes at once.
-var isolationTests = map[string]func(*bench){
-	"Records/sites are apart": func(b *bench) {
+var isolationTests = map[string]func(*fixture){
+	"Records/sites are apart": func(b *fixture) {
 		r := b.records()
 		here, there := b.site, b.site+"-other"
 		var unsureHere *storage.JournalEntry
@@ -65,7 +65,7 @@ var isolationTests = map[string]func(*bench){
 		b.verified()
 		b.claim(b.attempt("cem", "front", access.Unlock, 0)) // this site is not switched off
 	},
-	"Stores/sites are apart": func(b *bench) {
+	"Stores/sites are apart": func(b *fixture) {
 		f := b.facts()
 		here, there := b.site, b.site+"-other"
 		b.fill()
@@ -113,7 +113,7 @@ var isolationTests = map[string]func(*bench){
 		b.is(err, storage.ErrNotFound)
 		b.same("the other site", read(), before)
 	},
-	"Records/every handle sees what one wrote": func(b *bench) {
+	"Records/every handle sees what one wrote": func(b *fixture) {
 		handles := b.handles()
 		for i, one := range handles {
 			other := handles[(i+1)%len(handles)]
@@ -159,7 +159,7 @@ var isolationTests = map[string]func(*bench){
 			b.same("holding", look().Holding, false)
 		}
 	},
-	"Facts/every handle sees what one wrote": func(b *bench) {
+	"Facts/every handle sees what one wrote": func(b *fixture) {
 		b.facts()
 		b.fill()
 		all := []storage.Facts{b.s.Facts}
@@ -201,7 +201,7 @@ var isolationTests = map[string]func(*bench){
 func second[T any](_ T, err error) error { return err }
 
 // everything returns all records of the site.
-func (b *bench) everything() (list []any) {
+func (b *fixture) everything() (list []any) {
 	b.Helper()
 	r := b.records()
 	add := func(v any, err error) {
@@ -230,7 +230,7 @@ func (b *bench) everything() (list []any) {
 }
 
 // pull reads the first row of the site's log and keeps the iterator open.
-func (b *bench) pull() (stop func()) {
+func (b *fixture) pull() (stop func()) {
 	b.Helper()
 	next, stop := iter.Pull2(b.records().Rows(b.ctx, storage.LogQuery{Site: b.site}))
 	_, err, ok := next()

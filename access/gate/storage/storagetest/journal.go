@@ -11,8 +11,8 @@ import (
 )
 
 // journalTests test what is read from the journal, and what is removed from it.
-var journalTests = map[string]func(*bench){
-	"Wait/for another handle's outcome": func(b *bench) {
+var journalTests = map[string]func(*fixture){
+	"Wait/for another handle's outcome": func(b *fixture) {
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		handles := b.handles()
 		var wg sync.WaitGroup
@@ -32,7 +32,7 @@ var journalTests = map[string]func(*bench){
 			b.same("outcome", e.Outcome, storage.Accepted)
 		}
 	},
-	"Wait/returns at once, or under its context": func(b *bench) {
+	"Wait/returns at once, or under its context": func(b *fixture) {
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		got, err := b.records().Wait(b.ctx, e.RequestKey, storage.Unconfirmed)
 		b.ok(err)
@@ -44,7 +44,7 @@ var journalTests = map[string]func(*bench){
 		_, err = b.records().Wait(b.ctx, storage.RequestKey{Site: b.site, Member: "ada", RequestID: "unknown"}, storage.Sending)
 		b.is(err, storage.ErrNotFound)
 	},
-	"Wait/for what is pruned": func(b *bench) {
+	"Wait/for what is pruned": func(b *fixture) {
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		_, err := b.records().Settle(b.ctx, settlement(e, storage.Unconfirmed, 0))
 		b.ok(err)
@@ -57,7 +57,7 @@ var journalTests = map[string]func(*bench){
 		b.ok(err)
 		b.is(<-waited, storage.ErrNotFound)
 	},
-	"Prune, Erase/taps that shared go too": func(b *bench) {
+	"Prune, Erase/taps that shared go too": func(b *fixture) {
 		share := func(member string) storage.RequestKey {
 			e := b.claim(b.attempt(member, "front", access.Unlock, 0))
 			a := b.attempt(member, "front", access.Unlock, time.Second)
@@ -81,7 +81,7 @@ var journalTests = map[string]func(*bench){
 			b.Fatal("Prune must remove the shared tap of bob")
 		}
 	},
-	"Entries/select and prune": func(b *bench) {
+	"Entries/select and prune": func(b *fixture) {
 		r := b.records()
 		var open []storage.JournalEntry
 		for i := range 5 {
@@ -122,7 +122,7 @@ var journalTests = map[string]func(*bench){
 		b.same("sending stay", ids(storage.JournalQuery{Outcome: storage.Sending}), id(0, 3, 4))
 		b.same("rows stay", len(b.rows()), 7)
 	},
-	"Erase/a person": func(b *bench) {
+	"Erase/a person": func(b *fixture) {
 		r := b.records()
 		var settled []storage.JournalEntry
 		for i, member := range []string{"ada", "bob", "ada"} {
@@ -182,7 +182,7 @@ var journalTests = map[string]func(*bench){
 			b.Fatal("the second Erase must remove the late entry of ada and keep the open one")
 		}
 	},
-	"Erase/the text of the kill switch": func(b *bench) {
+	"Erase/the text of the kill switch": func(b *fixture) {
 		r := b.records()
 		for _, c := range []struct{ by, why, wantBy, wantWhy string }{
 			{"ada", "she left", "", ""}, {"eve", "ada lost her phone", "eve", ""}, {"eve", "fire drill", "eve", "fire drill"},
@@ -204,7 +204,7 @@ var journalTests = map[string]func(*bench){
 			b.same("the detail of the row stays", len(last.Detail) > 0, c.why == c.wantWhy)
 		}
 	},
-	"Erase/a user of the lock system": func(b *bench) {
+	"Erase/a user of the lock system": func(b *fixture) {
 		r := b.records()
 		entry := func(id, user string) storage.VendorEntry {
 			return storage.VendorEntry{ID: id, Lock: "l1", At: at(0), What: "lock_opened", Detail: "by " + user, By: "tag", User: user,

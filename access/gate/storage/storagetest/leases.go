@@ -10,8 +10,8 @@ import (
 )
 
 // leaseTests test storage.Leases.
-var leaseTests = map[string]func(*bench){
-	"Leases/one holder": func(b *bench) {
+var leaseTests = map[string]func(*fixture){
+	"Leases/one holder": func(b *fixture) {
 		b.lease("close", "a", time.Hour, true)
 		b.lease("close", "b", time.Hour, false)
 		b.lease("close", "a", time.Hour, true)
@@ -20,13 +20,13 @@ var leaseTests = map[string]func(*bench){
 		b.site += "-other"
 		b.lease("close", "b", time.Hour, true)
 	},
-	"Leases/end": func(b *bench) {
+	"Leases/end": func(b *fixture) {
 		b.lease("close", "a", time.Hour, true)
 		b.lease("close", "a", 0, true)
 		b.lease("close", "b", time.Hour, true)
 		b.lease("close", "a", time.Hour, false)
 	},
-	"Leases/expire": func(b *bench) {
+	"Leases/expire": func(b *fixture) {
 		b.lease("close", "a", time.Hour, true)
 		b.lease("close", "a", 20*time.Millisecond, true)
 		ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
@@ -38,7 +38,7 @@ var leaseTests = map[string]func(*bench){
 		}
 		b.lease("close", "a", time.Hour, false)
 	},
-	"Leases/one of many": func(b *bench) {
+	"Leases/one of many": func(b *fixture) {
 		handles := []Storage{b.s}
 		if b.s.Other != nil {
 			handles = append(handles, *b.s.Other)
@@ -63,7 +63,7 @@ var leaseTests = map[string]func(*bench){
 			b.same("holders at the same time", held.Load(), int32(1))
 		}
 	},
-	"Leases/canceled": func(b *bench) {
+	"Leases/canceled": func(b *fixture) {
 		ctx, cancel := context.WithCancel(b.ctx)
 		cancel()
 		if held, err := b.records().AcquireLease(ctx, b.site, "close", "a", time.Hour); held || !errors.Is(err, context.Canceled) {
@@ -73,7 +73,7 @@ var leaseTests = map[string]func(*bench){
 	},
 }
 
-func (b *bench) lease(name, holder string, d time.Duration, want bool) {
+func (b *fixture) lease(name, holder string, d time.Duration, want bool) {
 	b.Helper()
 	held, err := b.records().AcquireLease(b.ctx, b.site, name, holder, d)
 	b.ok(err)

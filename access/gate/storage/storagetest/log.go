@@ -11,15 +11,15 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-var logTests = map[string]func(*bench){
-	"Log/an empty one": func(b *bench) {
+var logTests = map[string]func(*fixture){
+	"Log/an empty one": func(b *fixture) {
 		base, head, err := b.records().Ends(b.ctx, b.site)
 		b.ok(err)
 		b.same("ends", []storage.Head{base, head}, []storage.Head{{}, {}})
 		b.same("rows", len(b.rows()), 0)
 		b.same("verification", b.verified(), storage.Verification{})
 	},
-	"Log/a long one, cut again and again": func(b *bench) {
+	"Log/a long one, cut again and again": func(b *fixture) {
 		r := b.records()
 		const long = 700
 		for i := range long {
@@ -40,7 +40,7 @@ var logTests = map[string]func(*bench){
 		b.same("the next number", seq, uint64(long+6))
 		b.same("rows that verify", b.verified().Rows, 6)
 	},
-	"Log/verified": func(b *bench) {
+	"Log/verified": func(b *fixture) {
 		want := func(head storage.Head) {
 			b.Helper()
 			for _, r := range b.handles() {
@@ -60,7 +60,7 @@ var logTests = map[string]func(*bench){
 			want(high)
 		}
 	},
-	"Log/one chain of many writers": func(b *bench) {
+	"Log/one chain of many writers": func(b *fixture) {
 		handles := b.handles()
 		const writers, each = 8, 40
 		var wg sync.WaitGroup
@@ -85,7 +85,7 @@ var logTests = map[string]func(*bench){
 		}
 		b.same("head", v.Head, rows[len(rows)-1].Head())
 	},
-	"Log/selects": func(b *bench) {
+	"Log/selects": func(b *fixture) {
 		for i := range 20 {
 			outcome := storage.Denied
 			if i%4 == 0 {
@@ -127,7 +127,7 @@ var logTests = map[string]func(*bench){
 			}
 		}
 	},
-	"Log/reads more than a page, and writes while it reads": func(b *bench) {
+	"Log/reads more than a page, and writes while it reads": func(b *fixture) {
 		const many = 1100
 		r := b.records()
 		for i := range many {
@@ -155,7 +155,7 @@ var logTests = map[string]func(*bench){
 		}
 		b.same("verified", b.verified().Rows, many+1)
 	},
-	"Log/retention keeps the chain": func(b *bench) {
+	"Log/retention keeps the chain": func(b *fixture) {
 		r := b.records()
 		for _, s := range []int{1, 2, 9, 3, 4} { // the third came from a clock that jumped
 			_, err := r.Note(b.ctx, b.site, logEntry("ada", "front", "unlock", storage.Denied, time.Duration(s)*time.Second))
@@ -191,7 +191,7 @@ var logTests = map[string]func(*bench){
 		b.same("verified", b.verified().Rows, 2)
 		b.same("newest of what is kept", len(b.log(storage.LogQuery{Site: b.site, Newest: true, After: 7})), 0)
 	},
-	"Log/rows that Verify would refuse": func(b *bench) {
+	"Log/rows that Verify would refuse": func(b *fixture) {
 		for _, change := range []func(*storage.LogEntry){
 			func(e *storage.LogEntry) { e.Salt = e.Salt[:15] },
 			func(e *storage.LogEntry) { e.Salt, e.Detail = append(slices.Clip(e.Salt), e.Detail...), nil },

@@ -13,8 +13,8 @@ import (
 
 // manySitesTests test storage.ManySites, for a storage that implements it. Each works at
 // one site and asks about several.
-var manySitesTests = map[string]func(*bench){
-	"ManySites/recover": func(b *bench) {
+var manySitesTests = map[string]func(*fixture){
+	"ManySites/recover": func(b *fixture) {
 		done := b.claim(b.attempt("bob", "front", access.Unlock, -time.Hour))
 		_, err := b.records().Settle(b.ctx, settlement(done, storage.Accepted, -time.Hour))
 		b.ok(err)
@@ -25,7 +25,7 @@ var manySitesTests = map[string]func(*bench){
 		b.ok(err)
 		b.due(storage.WorkRecover, e.SendBy.Add(time.Hour), false)
 	},
-	"ManySites/holds": func(b *bench) {
+	"ManySites/holds": func(b *fixture) {
 		b.due(storage.WorkHolds, time.Time{}, false)
 		b.settleStart(b.claimStart("ada", 0), storage.Unconfirmed, time.Second)
 		b.settleStart(b.claimStart("bob", 0), storage.Accepted, time.Second)
@@ -33,7 +33,7 @@ var manySitesTests = map[string]func(*bench){
 		b.endHolds(at(time.Hour))
 		b.due(storage.WorkHolds, time.Time{}, false)
 	},
-	"ManySites/prune": func(b *bench) {
+	"ManySites/prune": func(b *fixture) {
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		b.due(storage.WorkPrune, at(time.Hour), false) // it is Sending
 		_, err := b.records().Settle(b.ctx, settlement(e, storage.Accepted, time.Second))
@@ -53,7 +53,7 @@ var manySitesTests = map[string]func(*bench){
 			b.ok(err)
 		}
 	},
-	"ManySites/prune a shared tap": func(b *bench) {
+	"ManySites/prune a shared tap": func(b *fixture) {
 		b.claim(b.attempt("ada", "front", access.Unlock, 0)) // stays Sending
 		c, err := b.records().Begin(b.ctx, b.attempt("ada", "front", access.Unlock, time.Second))
 		b.ok(err)
@@ -61,7 +61,7 @@ var manySitesTests = map[string]func(*bench){
 		b.due(storage.WorkPrune, at(time.Second), false)
 		b.due(storage.WorkPrune, at(time.Minute), true)
 	},
-	"ManySites/retain": func(b *bench) {
+	"ManySites/retain": func(b *fixture) {
 		b.due(storage.WorkRetain, at(time.Hour), false)
 		for _, d := range []time.Duration{time.Minute, 0, 2 * time.Minute} { // of two writers with different clocks
 			_, err := b.records().Note(b.ctx, b.site, logEntry("ada", "front", "unlock", storage.Denied, d))
@@ -79,7 +79,7 @@ var manySitesTests = map[string]func(*bench){
 		b.due(storage.WorkRetain, at(0), false)
 		b.due(storage.WorkRetain, at(time.Minute), true) // an entry of the lock system's log is older
 	},
-	"ManySites/verify": func(b *bench) {
+	"ManySites/verify": func(b *fixture) {
 		b.due(storage.WorkVerify, time.Time{}, false)
 		verify := func(due bool) {
 			b.Helper()
@@ -101,7 +101,7 @@ var manySitesTests = map[string]func(*bench){
 		b.ok(b.records().SetVerified(b.ctx, b.site, storage.Head{Seq: 9, Hash: storage.Digest{9}}))
 		b.due(storage.WorkVerify, time.Time{}, true)
 	},
-	"ManySites/many": func(b *bench) {
+	"ManySites/many": func(b *fixture) {
 		m := b.manySites()
 		b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		var sites []string
@@ -115,7 +115,7 @@ var manySitesTests = map[string]func(*bench){
 			b.same(fmt.Sprintf("due, at place %d", i), due, []string{b.site})
 		}
 	},
-	"ManySites/bad queries": func(b *bench) {
+	"ManySites/bad queries": func(b *fixture) {
 		m := b.manySites()
 		due, err := m.Due(b.ctx, storage.DueQuery{Work: storage.WorkHolds})
 		b.ok(err)
@@ -144,7 +144,7 @@ func isRequestError(err error) bool {
 }
 
 // manySites skips the test unless the storage implements ManySites.
-func (b *bench) manySites() storage.ManySites {
+func (b *fixture) manySites() storage.ManySites {
 	b.Helper()
 	m, ok := b.records().(storage.ManySites)
 	if !ok {
@@ -154,7 +154,7 @@ func (b *bench) manySites() storage.ManySites {
 }
 
 // due fails the test unless the site is due, and no other one.
-func (b *bench) due(w storage.Work, before time.Time, want bool) {
+func (b *fixture) due(w storage.Work, before time.Time, want bool) {
 	b.Helper()
 	due, err := b.manySites().Due(b.ctx, storage.DueQuery{Sites: []string{b.site + "-other", b.site}, Work: w, Before: before})
 	b.ok(err)

@@ -10,8 +10,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-var settleTests = map[string]func(*bench){
-	"Settle/every transition": func(b *bench) {
+var settleTests = map[string]func(*fixture){
+	"Settle/every transition": func(b *fixture) {
 		all := []storage.Outcome{storage.Denied, storage.NotSent, storage.Accepted, storage.Refused, storage.Unconfirmed}
 		for _, first := range all {
 			for _, second := range all {
@@ -43,7 +43,7 @@ var settleTests = map[string]func(*bench){
 		}
 		b.verified()
 	},
-	"Settle/writes everything at once": func(b *bench) {
+	"Settle/writes everything at once": func(b *fixture) {
 		e := b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
 		s := settlement(e, storage.Accepted, time.Second)
 		s.CheckIn = &storage.CheckIn{Member: "ada", Key: "day/2026-05-04", Door: "office", Action: access.OfficeMode, RequestID: e.RequestID,
@@ -79,7 +79,7 @@ var settleTests = map[string]func(*bench){
 		b.same("entry, settled again", *b.look(e.RequestKey), want)
 		b.same("rows", len(b.rows()), 2)
 	},
-	"Settle/a conflict writes nothing": func(b *bench) {
+	"Settle/a conflict writes nothing": func(b *fixture) {
 		e := b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
 		_, err := b.records().Settle(b.ctx, settlement(e, storage.Refused, time.Second))
 		b.ok(err)
@@ -94,7 +94,7 @@ var settleTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("check-ins, holds, rows", []int{len(list), len(holds), len(b.rows())}, []int{0, 0, 2})
 	},
-	"Settle/Sending is no outcome": func(b *bench) {
+	"Settle/Sending is no outcome": func(b *fixture) {
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		for _, o := range []storage.Outcome{storage.Sending, ""} {
 			_, err := b.records().Settle(b.ctx, settlement(e, o, time.Second))
@@ -103,13 +103,13 @@ var settleTests = map[string]func(*bench){
 		b.same("entry", *b.look(e.RequestKey), e)
 		b.same("rows", len(b.rows()), 1)
 	},
-	"Settle/unknown request": func(b *bench) {
+	"Settle/unknown request": func(b *fixture) {
 		a := b.attempt("ada", "front", access.Unlock, 0)
 		_, err := b.records().Settle(b.ctx, settlement(a.Entry, storage.Accepted, 0))
 		b.is(err, storage.ErrNotFound)
 		b.same("rows", len(b.rows()), 0)
 	},
-	"Settle/two check-ins with one key": func(b *bench) {
+	"Settle/two check-ins with one key": func(b *fixture) {
 		var first *storage.CheckIn
 		for i, member := range []string{"ada", "ada", "bob"} {
 			a := b.attempt(member, "front", access.Unlock, time.Duration(i)*time.Minute)
@@ -143,7 +143,7 @@ var settleTests = map[string]func(*bench){
 			b.same("check-ins selected", len(list), q.want)
 		}
 	},
-	"Settle/many at once, one check-in": func(b *bench) {
+	"Settle/many at once, one check-in": func(b *fixture) {
 		handles := b.handles()
 		var wg sync.WaitGroup
 		made := make([]*storage.CheckIn, 16)
@@ -168,7 +168,7 @@ var settleTests = map[string]func(*bench){
 			b.same("the check-in of each", c, &list[0])
 		}
 	},
-	"Settle/many at once, one outcome": func(b *bench) {
+	"Settle/many at once, one outcome": func(b *fixture) {
 		e := b.claim(b.attempt("ada", "front", access.Unlock, 0))
 		handles := b.handles()
 		outcomes := []storage.Outcome{storage.Accepted, storage.Refused, storage.NotSent}

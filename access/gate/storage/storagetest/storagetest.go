@@ -80,22 +80,22 @@ func sealed(e storage.LogEntry, d detail) storage.LogEntry {
 // must return at least one part.
 func Run(t *testing.T, factory func(t *testing.T) Storage) {
 	t.Helper()
-	run := func(name string, writing bool, fn func(*bench)) {
+	run := func(name string, writing bool, fn func(*fixture)) {
 		t.Run(name, func(t *testing.T) {
-			b := &bench{T: t, s: factory(t), ctx: t.Context(), site: siteOf(t)}
+			b := &fixture{T: t, s: factory(t), ctx: t.Context(), site: siteOf(t)}
 			if kind, _, _ := strings.Cut(name, "/"); writing && b.s.ReadOnly && kind != "Doors" && kind != "Rules" && kind != "Grants" {
 				t.Skip("this storage reads the host's own tables: there is nothing to write")
 			}
 			fn(b)
 		})
 	}
-	for _, group := range []map[string]func(*bench){beginTests, settleTests, holdTests, journalTests, logTests, vendorTests, storeTests,
+	for _, group := range []map[string]func(*fixture){beginTests, settleTests, holdTests, journalTests, logTests, vendorTests, storeTests,
 		factTests, isolationTests, leaseTests, manySitesTests} {
 		for _, name := range sortedKeys(group) {
 			run(name, false, group[name])
 		}
 	}
-	for _, group := range []map[string]func(*bench){versionTests, valueTests} {
+	for _, group := range []map[string]func(*fixture){versionTests, valueTests} {
 		for _, name := range sortedKeys(group) {
 			run(name, true, group[name])
 		}
@@ -107,8 +107,8 @@ func siteOf(t *testing.T) string {
 	return fmt.Sprintf("site-%x", sum[:8])
 }
 
-// bench is one test at one site.
-type bench struct {
+// fixture is one test at one site.
+type fixture struct {
 	*testing.T
 	s    Storage
 	ctx  context.Context
@@ -117,7 +117,7 @@ type bench struct {
 }
 
 // handles returns every handle on the records.
-func (b *bench) handles() []storage.Records {
+func (b *fixture) handles() []storage.Records {
 	b.Helper()
 	list := []storage.Records{b.records()}
 	if b.s.Other != nil && b.s.Other.Records != nil {
@@ -126,14 +126,14 @@ func (b *bench) handles() []storage.Records {
 	return list
 }
 
-func (b *bench) ok(err error) {
+func (b *fixture) ok(err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatalf("unexpected error: %v", err)
 	}
 }
 
-func (b *bench) is(err, want error) {
+func (b *fixture) is(err, want error) {
 	b.Helper()
 	if !errors.Is(err, want) {
 		b.Fatalf("got error %v, want one that is %v", err, want)
@@ -146,7 +146,7 @@ func at(d time.Duration) time.Time {
 }
 
 // attempt is a command of member at door, begun d after the fixed instant.
-func (b *bench) attempt(member, door string, action access.Action, d time.Duration) storage.Attempt {
+func (b *fixture) attempt(member, door string, action access.Action, d time.Duration) storage.Attempt {
 	b.n++
 	key := storage.RequestKey{Site: b.site, Member: member, RequestID: fmt.Sprintf("request-%08d", b.n)}
 	return storage.Attempt{
@@ -161,7 +161,7 @@ func (b *bench) attempt(member, door string, action access.Action, d time.Durati
 }
 
 // denial is a request that ended before it was sent.
-func (b *bench) denial(member, door string, d time.Duration) storage.Attempt {
+func (b *fixture) denial(member, door string, d time.Duration) storage.Attempt {
 	a := b.attempt(member, door, access.Unlock, d)
 	a.Entry.Outcome, a.Entry.SendBy, a.Entry.Settled = storage.Denied, time.Time{}, at(d)
 	a.Log.Outcome, a.Log.Reason, a.ShareWithin = storage.Denied, "no_entitlement", 0
@@ -182,7 +182,7 @@ func settlement(e storage.JournalEntry, outcome storage.Outcome, d time.Duration
 }
 
 // claim begins the attempt and fails the test unless it is claimed.
-func (b *bench) claim(a storage.Attempt) storage.JournalEntry {
+func (b *fixture) claim(a storage.Attempt) storage.JournalEntry {
 	b.Helper()
 	c, err := b.records().Begin(b.ctx, a)
 	b.ok(err)
@@ -193,7 +193,7 @@ func (b *bench) claim(a storage.Attempt) storage.JournalEntry {
 }
 
 // look reads the entry under key; nil if there is none.
-func (b *bench) look(key storage.RequestKey) *storage.JournalEntry {
+func (b *fixture) look(key storage.RequestKey) *storage.JournalEntry {
 	b.Helper()
 	m, err := b.records().Lookup(b.ctx, key, "")
 	b.ok(err)
@@ -201,12 +201,12 @@ func (b *bench) look(key storage.RequestKey) *storage.JournalEntry {
 }
 
 // rows reads the whole log of the site.
-func (b *bench) rows() []storage.LogRow {
+func (b *fixture) rows() []storage.LogRow {
 	b.Helper()
 	return b.log(storage.LogQuery{Site: b.site})
 }
 
-func (b *bench) log(q storage.LogQuery) (list []storage.LogRow) {
+func (b *fixture) log(q storage.LogQuery) (list []storage.LogRow) {
 	b.Helper()
 	for row, err := range b.records().Rows(b.ctx, q) {
 		b.ok(err)
@@ -216,7 +216,7 @@ func (b *bench) log(q storage.LogQuery) (list []storage.LogRow) {
 }
 
 // verified checks the chain and returns the result of Verify.
-func (b *bench) verified() storage.Verification {
+func (b *fixture) verified() storage.Verification {
 	b.Helper()
 	_, head, err := b.records().Ends(b.ctx, b.site)
 	b.ok(err)

@@ -9,8 +9,8 @@ import (
 )
 
 // valueTests test values at the limits of what a storage keeps, and beyond them.
-var valueTests = map[string]func(*bench){
-	"Records/unfit texts": func(b *bench) {
+var valueTests = map[string]func(*fixture){
+	"Records/unfit texts": func(b *fixture) {
 		r := b.records()
 		e := b.claim(b.attempt("ada", "office", access.OfficeMode, 0))
 		settle := func(change func(*storage.Settlement)) {
@@ -90,7 +90,7 @@ var valueTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("the cursor", c, "")
 	},
-	"Members/hostile ids": func(b *bench) {
+	"Members/hostile ids": func(b *fixture) {
 		s := b.members()
 		for _, id := range hostile {
 			b.ok(s.PutMember(b.ctx, b.site, storage.Member{Member: access.Member{ID: id, Standing: access.Standing{Reason: id},
@@ -112,7 +112,7 @@ var valueTests = map[string]func(*bench){
 		}
 		b.same("members", n, len(hostile))
 	},
-	"Doors/unfit facts": func(b *bench) {
+	"Doors/unfit facts": func(b *fixture) {
 		s := b.doors()
 		b.ok(s.PutDoor(b.ctx, b.site, door("front", storage.Link{})))
 		front, err := s.Door(b.ctx, b.site, "front")
@@ -137,7 +137,7 @@ var valueTests = map[string]func(*bench){
 		b.same("doors", len(list), 1)
 		b.same("the door", list[0], front)
 	},
-	"Rules/unfit facts": func(b *bench) {
+	"Rules/unfit facts": func(b *fixture) {
 		s := b.rules()
 		for name, change := range map[string]func(*storage.Rules){
 			"a text":            func(r *storage.Rules) { r.Site.Name = "\xff" },
@@ -168,7 +168,7 @@ var valueTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("grants", len(list), 0)
 	},
-	"Members/unfit facts": func(b *bench) {
+	"Members/unfit facts": func(b *fixture) {
 		s := b.members()
 		b.ok(s.PutMember(b.ctx, b.site, someMember("ada")))
 		for _, id := range unfit {
@@ -198,7 +198,7 @@ var valueTests = map[string]func(*bench){
 		}
 		b.same("members", n, 1)
 	},
-	"Members/finer than a microsecond": func(b *bench) {
+	"Members/finer than a microsecond": func(b *fixture) {
 		s, fine := b.members(), 999*time.Nanosecond
 		m := someMember("ada")
 		m.Standing.Until = m.Standing.Until.Add(fine)
@@ -208,7 +208,7 @@ var valueTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("member, cut to the microsecond", got.Member, someMember("ada").Member)
 	},
-	"Doors/finer than a microsecond": func(b *bench) {
+	"Doors/finer than a microsecond": func(b *fixture) {
 		s, fine := b.doors(), lock("l1")
 		fine.LinkedAt = fine.LinkedAt.Add(999)
 		b.ok(s.PutDoor(b.ctx, b.site, door("front", fine)))
@@ -220,7 +220,7 @@ var valueTests = map[string]func(*bench){
 			b.ok(s.PutDoor(b.ctx, b.site, got))
 		}
 	},
-	"Grants/finer than a microsecond": func(b *bench) {
+	"Grants/finer than a microsecond": func(b *fixture) {
 		s := b.rules()
 		b.ok(s.PutGrant(b.ctx, b.site, storage.Grant{Grant: access.Grant{ID: "g1", Member: "ada", Door: "front", Hours: access.Always(),
 			From: at(1), Until: at(time.Hour + 999)}}))
@@ -229,7 +229,7 @@ var valueTests = map[string]func(*bench){
 		b.same("grants, cut to the microsecond", grants0(list), []access.Grant{{ID: "g1", Member: "ada", Door: "front",
 			Hours: access.Always(), From: at(0), Until: at(time.Hour)}})
 	},
-	"Reservations/finer than a microsecond": func(b *bench) {
+	"Reservations/finer than a microsecond": func(b *fixture) {
 		s := b.bookings()
 		fine := booking("r1", "meeting", "ada", 1, time.Hour+999)
 		fine.EndedAt = at(time.Minute + 500)
@@ -241,7 +241,7 @@ var valueTests = map[string]func(*bench){
 			b.same("reservation, cut to the microsecond", r.Reservation, want.Reservation)
 		}
 	},
-	"Reservations/unfit facts": func(b *bench) {
+	"Reservations/unfit facts": func(b *fixture) {
 		s := b.bookings()
 		for _, id := range unfit {
 			b.refused(s.PutReservation(b.ctx, b.site, booking(id, "meeting", "ada", 0, time.Hour)))
@@ -264,7 +264,7 @@ var valueTests = map[string]func(*bench){
 			}
 		}
 	},
-	"Facts/a question with unfit ids": func(b *bench) {
+	"Facts/a question with unfit ids": func(b *fixture) {
 		f := b.facts()
 		b.fill()
 		for _, id := range unfit {

@@ -9,8 +9,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-var vendorTests = map[string]func(*bench){
-	"Vendor/ingests once, by cursor": func(b *bench) {
+var vendorTests = map[string]func(*fixture){
+	"Vendor/ingests once, by cursor": func(b *fixture) {
 		r := b.records()
 		entry := func(id, lock, user string, d time.Duration) storage.VendorEntry {
 			return storage.VendorEntry{ID: id, Lock: lock, At: at(d), What: "lock_opened", Detail: "x", By: "tag", User: user,
@@ -57,7 +57,7 @@ var vendorTests = map[string]func(*bench){
 		b.same("pruned", n, 1)
 		b.same("the door log", len(b.rows()), 0)
 	},
-	"Vendor/two readers, one cursor": func(b *bench) {
+	"Vendor/two readers, one cursor": func(b *fixture) {
 		handles := b.handles()
 		var wg sync.WaitGroup
 		errs := make([]error, 16)
@@ -79,7 +79,7 @@ var vendorTests = map[string]func(*bench){
 		}
 		b.same("winners", won, 1)
 	},
-	"Vendor/large and hostile": func(b *bench) {
+	"Vendor/large and hostile": func(b *fixture) {
 		r := b.records()
 		var list []storage.VendorEntry
 		for _, s := range hostile {

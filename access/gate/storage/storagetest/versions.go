@@ -13,8 +13,8 @@ import (
 )
 
 // versionTests test writes that are based on an earlier read, and what a write refuses.
-var versionTests = map[string]func(*bench){
-	"Doors/a stale write": func(b *bench) {
+var versionTests = map[string]func(*fixture){
+	"Doors/a stale write": func(b *fixture) {
 		s := b.doors()
 		stale(b, kept[storage.Door]{
 			read: func() (storage.Door, error) { return s.Door(b.ctx, b.site, "front") },
@@ -28,7 +28,7 @@ var versionTests = map[string]func(*bench){
 			},
 		})
 	},
-	"Grants/a stale write": func(b *bench) {
+	"Grants/a stale write": func(b *fixture) {
 		s := b.rules()
 		stale(b, kept[storage.Grant]{
 			read: func() (storage.Grant, error) { return s.Grant(b.ctx, b.site, "g1") },
@@ -44,7 +44,7 @@ var versionTests = map[string]func(*bench){
 			},
 		})
 	},
-	"Members/a stale write": func(b *bench) {
+	"Members/a stale write": func(b *fixture) {
 		s := b.members()
 		stale(b, kept[storage.Member]{
 			read: func() (storage.Member, error) { return s.Member(b.ctx, b.site, "ada") },
@@ -58,7 +58,7 @@ var versionTests = map[string]func(*bench){
 			},
 		})
 	},
-	"Reservations/a stale write": func(b *bench) {
+	"Reservations/a stale write": func(b *fixture) {
 		s := b.bookings()
 		stale(b, kept[storage.Reservation]{
 			read: func() (storage.Reservation, error) { return s.Reservation(b.ctx, b.site, "r1") },
@@ -72,7 +72,7 @@ var versionTests = map[string]func(*bench){
 			},
 		})
 	},
-	"Members/a block is not lost": func(b *bench) {
+	"Members/a block is not lost": func(b *fixture) {
 		s := b.members()
 		b.ok(s.PutMember(b.ctx, b.site, someMember("ada")))
 		manager, err := s.Member(b.ctx, b.site, "ada") // one process shows her plan
@@ -92,7 +92,7 @@ var versionTests = map[string]func(*bench){
 		b.same("standing", got.Standing.State, access.StandingBlocked)
 		b.same("plan", got.Memberships, manager.Memberships)
 	},
-	"Rules/set up by many at once": func(b *bench) {
+	"Rules/set up by many at once": func(b *fixture) {
 		s := b.rules()
 		var wg sync.WaitGroup
 		errs := make([]error, 8)
@@ -113,13 +113,13 @@ var versionTests = map[string]func(*bench){
 		b.ok(err)
 		b.same("types, version", []int{len(got.MembershipTypes), int(got.Version)}, []int{8, 8})
 	},
-	"Rules/an unknown site": func(b *bench) {
+	"Rules/an unknown site": func(b *fixture) {
 		_, err := b.rules().Rules(b.ctx, b.site)
 		if e, ok := errors.AsType[*storage.UnknownSiteError](err); !ok || e.Site != b.site {
 			b.Fatalf("got %v, want a *storage.UnknownSiteError", err)
 		}
 	},
-	"Rules/what Compile refuses": func(b *bench) {
+	"Rules/what Compile refuses": func(b *fixture) {
 		s := b.rules()
 		for _, zone := range []string{"", "Local", "localtime", "Europe/Berln"} {
 			r := b.someRules()
@@ -144,7 +144,7 @@ var versionTests = map[string]func(*bench){
 		_, err := s.Rules(b.ctx, b.site)
 		b.is(err, storage.ErrNotFound)
 	},
-	"Facts/what Compile refuses": func(b *bench) {
+	"Facts/what Compile refuses": func(b *fixture) {
 		b.facts()
 		both := access.Always()
 		both.Ranges = access.Weekly(access.Range{Days: []access.Day{access.Sun}, From: access.At(9, 0), To: access.At(10, 0)}).Ranges
@@ -175,7 +175,7 @@ var versionTests = map[string]func(*bench){
 		odd.AccessType, odd.OpenTime = "odd", new(time.Hour)
 		b.names(b.s.Doors.PutDoor(b.ctx, b.site, odd), "access_type", "open_time")
 	},
-	"Facts/references to what is not there": func(b *bench) {
+	"Facts/references to what is not there": func(b *fixture) {
 		b.facts()
 		// In an empty storage, no reference is known to be missing: the parts may be
 		// set up in any order, or be kept elsewhere.
@@ -211,7 +211,7 @@ var versionTests = map[string]func(*bench){
 			return nil
 		}), "memberships[0].type")
 	},
-	"Facts/what was given and returned may be changed": func(b *bench) {
+	"Facts/what was given and returned may be changed": func(b *fixture) {
 		b.facts()
 		b.fill()
 		spoil := func(m *storage.Member) { m.Memberships[0].Type, m.Memberships[1].Paused = "none", false }
@@ -236,7 +236,7 @@ var versionTests = map[string]func(*bench){
 		want.Version = 1
 		b.same("rules", again, want)
 	},
-	"Facts/an export leaves out what points to something removed": func(b *bench) {
+	"Facts/an export leaves out what points to something removed": func(b *fixture) {
 		b.facts()
 		b.fill()
 		b.ok(b.s.Members.DeleteMember(b.ctx, b.site, "ada")) // with grants and old bookings
@@ -270,7 +270,7 @@ type kept[T any] struct {
 }
 
 // stale checks that a write that is not based on the stored version changes nothing.
-func stale[T any](b *bench, k kept[T]) {
+func stale[T any](b *fixture, k kept[T]) {
 	b.Helper()
 	unknown := k.make()
 	*k.at(&unknown) = 1
@@ -320,7 +320,7 @@ func stale[T any](b *bench, k kept[T]) {
 }
 
 // names requires that a write was refused for exactly these paths.
-func (b *bench) names(err error, paths ...string) {
+func (b *fixture) names(err error, paths ...string) {
 	b.Helper()
 	e, ok := errors.AsType[*storage.RequestError](err)
 	if !ok {
