@@ -59,7 +59,7 @@ func TestActivationUnderFaults(t *testing.T) {
 
 func (row faultRow) runActivation(t *testing.T, n int) {
 	r := newFixture(t)
-	p := newParts(t, r)
+	p := newFaultCase(t, r)
 	defer func() { p.stop() }()
 	row.with(p)
 	p.client = append(p.client, func(cfg *saltoks.Config) { cfg.UnverifiedEndpoints = true })

@@ -22,7 +22,7 @@ import (
 
 type hookTokens struct {
 	saltoks.TokenSource
-	p  *parts
+	p  *faultCase
 	do func(context.Context) (saltoks.Token, error)
 }
 
@@ -33,8 +33,8 @@ func (h hookTokens) Token(ctx context.Context) (saltoks.Token, error) {
 	return h.TokenSource.Token(ctx)
 }
 
-func badTokens(do func(*parts, context.Context) (saltoks.Token, error)) func(*parts) {
-	return func(p *parts) {
+func badTokens(do func(*faultCase, context.Context) (saltoks.Token, error)) func(*faultCase) {
+	return func(p *faultCase) {
 		p.tokens = hookTokens{p.tokens, p, func(ctx context.Context) (saltoks.Token, error) { return do(p, ctx) }}
 	}
 }
@@ -46,7 +46,7 @@ func (rejectTokens) Reject(context.Context, saltoks.Token) error { panic(faultte
 
 type hookStore struct {
 	saltostate.Store
-	p      *parts
+	p      *faultCase
 	get    func(ctx context.Context, doc []byte) ([]byte, error)
 	update func(ctx context.Context) error
 }
@@ -66,8 +66,8 @@ func (h hookStore) Update(ctx context.Context, key string, fn func(context.Conte
 	return h.Store.Update(ctx, key, fn)
 }
 
-func badGet(do func(p *parts, ctx context.Context, doc []byte) ([]byte, error)) func(*parts) {
-	return func(p *parts) {
+func badGet(do func(p *faultCase, ctx context.Context, doc []byte) ([]byte, error)) func(*faultCase) {
+	return func(p *faultCase) {
 		p.store = hookStore{Store: p.store, p: p, get: func(ctx context.Context, doc []byte) ([]byte, error) { return do(p, ctx, doc) }}
 	}
 }
@@ -75,7 +75,7 @@ func badGet(do func(p *parts, ctx context.Context, doc []byte) ([]byte, error)) 
 // hookSealer is a sealer whose Open can be replaced.
 type hookSealer struct {
 	saltostate.Sealer
-	p    *parts
+	p    *faultCase
 	open func(ctx context.Context, plain []byte) ([]byte, error)
 }
 
@@ -87,15 +87,15 @@ func (h hookSealer) Open(ctx context.Context, s saltostate.Sealed, additional []
 	return plain, err
 }
 
-func badOpen(do func(p *parts, ctx context.Context, plain []byte) ([]byte, error)) func(*parts) {
-	return func(p *parts) {
+func badOpen(do func(p *faultCase, ctx context.Context, plain []byte) ([]byte, error)) func(*faultCase) {
+	return func(p *faultCase) {
 		p.sealer = hookSealer{p.sealer, p, func(ctx context.Context, plain []byte) ([]byte, error) { return do(p, ctx, plain) }}
 	}
 }
 
 // badCode takes the codes from a function of the host.
-func badCode(do func(p *parts, ctx context.Context) (saltoks.OTP, error)) func(*parts) {
-	return func(p *parts) {
+func badCode(do func(p *faultCase, ctx context.Context) (saltoks.OTP, error)) func(*faultCase) {
+	return func(p *faultCase) {
 		right := storedCodes(p.fixture.remote)
 		p.remote = append(p.remote, withOTP(func(ctx context.Context, site saltoks.SiteID, iq saltoks.IQID) (saltoks.OTP, error) {
 			if p.on.Load() {
@@ -107,8 +107,8 @@ func badCode(do func(p *parts, ctx context.Context) (saltoks.OTP, error)) func(*
 }
 
 // badWire is another network. next sends for real.
-func badWire(do func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*parts) {
-	return func(p *parts) {
+func badWire(do func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*faultCase) {
+	return func(p *faultCase) {
 		next := p.transport
 		p.transport = faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
 			if p.on.Load() {
@@ -120,8 +120,8 @@ func badWire(do func(p *parts, r *http.Request, next http.RoundTripper) (*http.R
 }
 
 // badAnswer lets the command through and changes its answer.
-func badAnswer(change func(p *parts, resp *http.Response) *http.Response) func(*parts) {
-	return badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+func badAnswer(change func(p *faultCase, resp *http.Response) *http.Response) func(*faultCase) {
+	return badWire(func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)
 		if err != nil {
 			return nil, err
@@ -133,19 +133,19 @@ func badAnswer(change func(p *parts, resp *http.Response) *http.Response) func(*
 }
 
 // otherAnswer is another status and body for a command that was carried out.
-func otherAnswer(status int, body string, header ...string) func(*parts) {
-	return badAnswer(func(*parts, *http.Response) *http.Response { return faulttest.Reply(status, body, header...) })
+func otherAnswer(status int, body string, header ...string) func(*faultCase) {
+	return badAnswer(func(*faultCase, *http.Response) *http.Response { return faulttest.Reply(status, body, header...) })
 }
 
 // instead answers a command that SALTO never sees.
-func instead(status int, body string, header ...string) func(*parts) {
-	return badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) {
+func instead(status int, body string, header ...string) func(*faultCase) {
+	return badWire(func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
 		return faulttest.Reply(status, body, header...), nil
 	})
 }
 
-func badClock(read func(now time.Time) time.Time) func(*parts) {
-	return func(p *parts) {
+func badClock(read func(now time.Time) time.Time) func(*faultCase) {
+	return func(p *faultCase) {
 		right := p.now
 		p.now = func() time.Time {
 			if p.on.Load() {
@@ -157,16 +157,16 @@ func badClock(read func(now time.Time) time.Time) func(*parts) {
 }
 
 // sendBy gives the command until d from now.
-func sendBy(d time.Duration, with func(*parts)) func(*parts) {
-	return func(p *parts) {
+func sendBy(d time.Duration, with func(*faultCase)) func(*faultCase) {
+	return func(p *faultCase) {
 		with(p)
 		p.commands = append(p.commands, SendBy(p.sim.Now().Add(d)))
 	}
 }
 
 // middle adds a middleware to the client.
-func middle(do func(r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*parts) {
-	return func(p *parts) {
+func middle(do func(r *http.Request, next http.RoundTripper) (*http.Response, error)) func(*faultCase) {
+	return func(p *faultCase) {
 		p.client = append(p.client, func(cfg *saltoks.Config) {
 			cfg.Middleware = []saltoks.Middleware{func(next http.RoundTripper) http.RoundTripper {
 				return faulttest.RoundTripper(func(r *http.Request) (*http.Response, error) {
@@ -180,8 +180,8 @@ func middle(do func(r *http.Request, next http.RoundTripper) (*http.Response, er
 	}
 }
 
-func badBody(read func([]byte) (int, error)) func(*parts) {
-	return badAnswer(func(*parts, *http.Response) *http.Response {
+func badBody(read func([]byte) (int, error)) func(*faultCase) {
+	return badAnswer(func(*faultCase, *http.Response) *http.Response {
 		resp := faulttest.Reply(200, "")
 		resp.ContentLength, resp.Body = -1, faulttest.Body(read)
 		return resp
@@ -189,8 +189,8 @@ func badBody(read func([]byte) (int, error)) func(*parts) {
 }
 
 // paused is a limiter that was just paused by a 429.
-func paused(d time.Duration) func(*parts) {
-	return func(p *parts) {
+func paused(d time.Duration) func(*faultCase) {
+	return func(p *faultCase) {
 		l := saltoks.NoRateLimit()
 		p.client = append(p.client, func(cfg *saltoks.Config) { cfg.Limiter = l })
 		p.before = func() { pauseCommands(p.t, l, d) }
@@ -199,7 +199,7 @@ func paused(d time.Duration) func(*parts) {
 
 // nilStore is a nil *MemoryStore while it is on.
 type nilStore struct {
-	p *parts
+	p *faultCase
 	saltostate.Store
 }
 
@@ -212,11 +212,11 @@ func (s nilStore) Get(ctx context.Context, key string) ([]byte, error) {
 }
 
 // id is the id of the user's document at the IQ.
-func (p *parts) id() string { return p.fixture.remote.id(siteIQ{p.site, p.iq}) }
+func (p *faultCase) id() string { return p.fixture.remote.id(siteIQ{p.site, p.iq}) }
 
 // swap replaces the document by one that was sealed with another key, or for another id,
 // kind or version.
-func (p *parts) swap(kind string, version uint16, from string, sealer saltostate.Sealer) {
+func (p *faultCase) swap(kind string, version uint16, from string, sealer saltostate.Sealer) {
 	p.t.Helper()
 	store := saltostate.NewMemoryStore()
 	state, err := saltostate.New(saltostate.Config{Store: store, Sealer: sealer})
@@ -238,11 +238,11 @@ func (p *parts) swap(kind string, version uint16, from string, sealer saltostate
 	if err != nil || doc == nil {
 		p.t.Fatalf("no document of %s: %v", from, err)
 	}
-	badGet(func(_ *parts, _ context.Context, _ []byte) ([]byte, error) { return doc, nil })(p)
+	badGet(func(_ *faultCase, _ context.Context, _ []byte) ([]byte, error) { return doc, nil })(p)
 }
 
-func newParts(t *testing.T, r *fixture) *parts {
-	p := &parts{
+func newFaultCase(t *testing.T, r *fixture) *faultCase {
+	p := &faultCase{
 		fixture: r, on: new(atomic.Bool), tokens: r.tokens, store: r.store, sealer: testSealer(),
 		transport: r.sim.HTTPClient().Transport, now: r.sim.Now, target: r.target,
 	}
@@ -251,7 +251,7 @@ func newParts(t *testing.T, r *fixture) *parts {
 }
 
 // build creates the Remote from the current parts.
-func (p *parts) build() *Remote {
+func (p *faultCase) build() *Remote {
 	p.t.Helper()
 	state, err := saltostate.New(saltostate.Config{Store: p.store, Sealer: p.sealer})
 	if err != nil {
@@ -284,14 +284,14 @@ func (p *parts) build() *Remote {
 	return remote
 }
 
-func (p *parts) logged() string {
+func (p *faultCase) logged() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()
 }
 
 // searched searches the printed text for every secret of this user.
-func (p *parts) searched(seen string) {
+func (p *faultCase) searched(seen string) {
 	p.t.Helper()
 	doc, err := p.act.load(p.t.Context(), siteIQ{p.site, p.iq})
 	if err != nil {
@@ -314,9 +314,9 @@ func (p *parts) searched(seen string) {
 	}
 }
 
-// parts are what one Remote is created from, and the arguments of one command. A row
+// faultCase is what one Remote is created from, and the arguments of one command. A row
 // makes one of them fail while on is set.
-type parts struct {
+type faultCase struct {
 	*fixture
 	on        *atomic.Bool
 	ctx       context.Context

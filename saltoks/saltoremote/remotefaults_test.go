@@ -21,7 +21,7 @@ import (
 // door.
 type faultRow struct {
 	name string
-	with func(*parts)
+	with func(*faultCase)
 
 	verdict  string // empty is "not sent"
 	is       error  // what errors.Is finds
@@ -38,19 +38,22 @@ func foreignError(status int) error {
 // faultRows returns all faults, in the order of the steps of an unlock.
 func faultRows() []faultRow {
 	return append([]faultRow{
-		{name: "nothing", verdict: "accepted", commands: 1, moves: 1, with: func(*parts) {}},
+		{name: "nothing", verdict: "accepted", commands: 1, moves: 1, with: func(*faultCase) {}},
 
-		{name: "target: zero", says: "Target.Site is missing; Target.Lock is missing", with: func(p *parts) { p.target = Target{} }},
-		{name: "target: no IQ", says: "Target.IQ is missing", with: func(p *parts) { p.target.IQ = "" }},
-		{name: "target: an id that is a path", says: "characters that no id has", with: func(p *parts) { p.target.Lock = "../x" }},
+		{name: "target: zero", says: "Target.Site is missing; Target.Lock is missing", with: func(p *faultCase) { p.target = Target{} }},
+		{name: "target: no IQ", says: "Target.IQ is missing", with: func(p *faultCase) { p.target.IQ = "" }},
+		{name: "target: an id that is a path", says: "characters that no id has", with: func(p *faultCase) { p.target.Lock = "../x" }},
 
-		{name: "option: nil", says: "a CommandOption is nil", with: func(p *parts) { p.commands = append(p.commands, nil) }},
+		{name: "option: nil", says: "a CommandOption is nil", with: func(p *faultCase) { p.commands = append(p.commands, nil) }},
 
-		{name: "context: over before", is: context.Canceled, with: func(p *parts) { p.stop() }},
-		{name: "send-by: over before", is: saltoks.ErrSendBy, says: "nothing was sent", with: sendBy(0, func(*parts) {})},
+		{name: "context: over before", is: context.Canceled, with: func(p *faultCase) { p.stop() }},
+		{name: "send-by: over before", is: saltoks.ErrSendBy, says: "nothing was sent", with: sendBy(0, func(*faultCase) {})},
 
-		{name: "send-by: the zero time", is: saltoks.ErrSendBy, with: func(p *parts) { p.commands = append(p.commands, SendBy(time.Time{})) }},
-		{name: "send-by: an hour ago", is: saltoks.ErrSendBy, with: sendBy(-time.Hour, func(*parts) {})},
+		{
+			name: "send-by: the zero time", is: saltoks.ErrSendBy,
+			with: func(p *faultCase) { p.commands = append(p.commands, SendBy(time.Time{})) },
+		},
+		{name: "send-by: an hour ago", is: saltoks.ErrSendBy, with: sendBy(-time.Hour, func(*faultCase) {})},
 
 		{name: "clock: zero", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Time{} })},
 		{name: "clock: 1970", is: ErrClock, with: badClock(func(time.Time) time.Time { return time.Unix(60, 0) })},
@@ -66,31 +69,31 @@ func faultRows() []faultRow {
 			name: "clock: an hour behind", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "check the clock", commands: 1,
 			with: badClock(func(t time.Time) time.Time { return t.Add(-time.Hour) }),
 		},
-		{name: "clock: jumps an hour ahead meanwhile", is: saltoks.ErrSendBy, with: func(p *parts) {
+		{name: "clock: jumps an hour ahead meanwhile", is: saltoks.ErrSendBy, with: func(p *faultCase) {
 			var off time.Duration
 			badClock(func(t time.Time) time.Time { return t.Add(off) })(p)
-			sendBy(10*time.Second, badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+			sendBy(10*time.Second, badTokens(func(p *faultCase, ctx context.Context) (saltoks.Token, error) {
 				off = time.Hour
 				return p.fixture.tokens.Token(ctx)
 			}))(p)
 		}},
-		{name: "clock: jumps an hour back, and the time passes", is: saltoks.ErrSendBy, with: func(p *parts) {
+		{name: "clock: jumps an hour back, and the time passes", is: saltoks.ErrSendBy, with: func(p *faultCase) {
 			var off time.Duration
 			badClock(func(t time.Time) time.Time { return t.Add(off) })(p)
-			sendBy(10*time.Second, badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+			sendBy(10*time.Second, badTokens(func(p *faultCase, ctx context.Context) (saltoks.Token, error) {
 				off = -time.Hour
 				return saltoks.Token{}, faulttest.Until(ctx)
 			}))(p)
 		}},
 
-		{name: "clock: jumps an hour ahead with the token", is: saltoks.ErrSendBy, with: func(p *parts) {
+		{name: "clock: jumps an hour ahead with the token", is: saltoks.ErrSendBy, with: func(p *faultCase) {
 			var off time.Duration
 			asked := 0
 			badClock(func(t time.Time) time.Time { return t.Add(off) })(p)
-			badWire(func(_ *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			badWire(func(_ *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 				return next.RoundTrip(r)
 			})(p)
-			sendBy(10*time.Second, badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+			sendBy(10*time.Second, badTokens(func(p *faultCase, ctx context.Context) (saltoks.Token, error) {
 				if asked++; asked == 2 { // the first is asked whose it is
 					off = time.Hour
 				}
@@ -100,72 +103,74 @@ func faultRows() []faultRow {
 
 		{
 			name: "store: fails", is: faulttest.ErrHost, says: "reading saltoks/iq",
-			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, faulttest.ErrHost }),
+			with: badGet(func(*faultCase, context.Context, []byte) ([]byte, error) { return nil, faulttest.ErrHost }),
 		},
 		{
 			name: "store: panics", says: "panic in the Store",
-			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { panic(faulttest.PlantedPanic) }),
+			with: badGet(func(*faultCase, context.Context, []byte) ([]byte, error) { panic(faulttest.PlantedPanic) }),
 		},
 		{
 			name: "store: fails with another call's unknown outcome", is: faulttest.ErrHost,
-			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, foreignError(500) }),
+			with: badGet(func(*faultCase, context.Context, []byte) ([]byte, error) { return nil, foreignError(500) }),
 		},
-		{name: "store: a nil one of its own type", says: "nil pointer", with: func(p *parts) {
+		{name: "store: a nil one of its own type", says: "nil pointer", with: func(p *faultCase) {
 			right := p.store
 			p.store = nilStore{p, right}
 		}},
 		{
 			name: "store: blocks, the caller's deadline", is: context.DeadlineExceeded,
-			with: badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }),
+			with: badGet(func(p *faultCase, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }),
 		},
 		{
 			name: "store: blocks, the caller leaves", is: context.Canceled,
-			with: badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) {
+			with: badGet(func(p *faultCase, ctx context.Context, _ []byte) ([]byte, error) {
 				p.stop()
 				return nil, faulttest.Until(ctx)
 			})},
 		{
 			name: "store: blocks past the send-by", is: saltoks.ErrSendBy,
-			with: sendBy(10*time.Second, badGet(func(p *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) })),
+			with: sendBy(10*time.Second, badGet(func(_ *faultCase, ctx context.Context, _ []byte) ([]byte, error) {
+				return nil, faulttest.Until(ctx)
+			})),
 		},
 		{
 			name: "store: has nothing", is: saltoks.ErrIQNotActivated, says: "activate it first",
-			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil }),
+			with: badGet(func(*faultCase, context.Context, []byte) ([]byte, error) { return nil, nil }),
 		},
 		{
 			name: "store: an empty document", is: saltostate.ErrSealed,
-			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) { return []byte{}, nil }),
+			with: badGet(func(*faultCase, context.Context, []byte) ([]byte, error) { return []byte{}, nil }),
 		},
 		{
 			name: "store: garbage", is: saltostate.ErrSealed, says: "give the sealer the key",
-			with: badGet(func(*parts, context.Context, []byte) ([]byte, error) {
+			with: badGet(func(*faultCase, context.Context, []byte) ([]byte, error) {
 				return []byte("\x01\x00\x01\x09garbage of another"), nil
 			})},
 		{
 			name: "store: half a document", is: saltostate.ErrSealed,
-			with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }),
+			with: badGet(func(_ *faultCase, _ context.Context, doc []byte) ([]byte, error) { return doc[:len(doc)/2], nil }),
 		},
-		{name: "store: one bit off", is: saltostate.ErrSealed, with: badGet(func(_ *parts, _ context.Context, doc []byte) ([]byte, error) {
+		{name: "store: one bit off", is: saltostate.ErrSealed, with: badGet(func(_ *faultCase, _ context.Context, doc []byte) ([]byte, error) {
 			doc = bytes.Clone(doc)
 			doc[len(doc)-1] ^= 1
 			return doc, nil
 		})},
 		{
 			name: "store: of a newer release", says: "(version 9, this one reads 1)",
-			with: func(p *parts) { p.swap(iqDocs.Name, 9, p.id(), p.sealer) },
+			with: func(p *faultCase) { p.swap(iqDocs.Name, 9, p.id(), p.sealer) },
 		},
 		{
 			name: "store: of a release long gone", says: "(version 0, this one reads 1)",
-			with: func(p *parts) { p.swap(iqDocs.Name, 0, p.id(), p.sealer) },
+			with: func(p *faultCase) { p.swap(iqDocs.Name, 0, p.id(), p.sealer) },
 		},
-		{name: "store: another subject's document", is: saltostate.ErrSealed, with: func(p *parts) {
+		{name: "store: another subject's document", is: saltostate.ErrSealed, with: func(p *faultCase) {
 			p.swap(iqDocs.Name, iqDocs.Version, userindex.ID("simulator", "another-user")+"/x/y", p.sealer)
 		}},
 		{
 			name: "store: another kind of document", is: saltostate.ErrSealed,
-			with: func(p *parts) { p.swap("owner", iqDocs.Version, p.id(), p.sealer) },
+			with: func(p *faultCase) { p.swap("owner", iqDocs.Version, p.id(), p.sealer) },
 		},
-		{name: "store: sealed with a key we lack", is: saltostate.ErrSealed, says: "does not have", with: func(p *parts) {
+		{name: "store: sealed with a key we lack", is: saltostate.ErrSealed, says: "does not have", with: func(p *faultCase) {
 			other, err := saltostate.NewSealer(saltostate.SealingKey{ID: "other", Key: saltoks.NewSecret(strings.Repeat("k", 32))})
 			if err != nil {
 				p.t.Fatal(err)
@@ -174,97 +179,103 @@ func faultRows() []faultRow {
 		}},
 		{
 			name: "sealer: fails", is: faulttest.ErrHost,
-			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, faulttest.ErrHost }),
+			with: badOpen(func(*faultCase, context.Context, []byte) ([]byte, error) { return nil, faulttest.ErrHost }),
 		},
 		{
 			name: "sealer: panics", says: "panic in the Sealer",
-			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { panic(faulttest.PlantedPanic) }),
+			with: badOpen(func(*faultCase, context.Context, []byte) ([]byte, error) { panic(faulttest.PlantedPanic) }),
 		},
 		{
 			name: "sealer: blocks", is: context.DeadlineExceeded,
-			with: badOpen(func(_ *parts, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }),
+			with: badOpen(func(_ *faultCase, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }),
 		},
 		{
 			name: "sealer: opens to nothing", says: "cannot be decoded",
-			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return nil, nil }),
+			with: badOpen(func(*faultCase, context.Context, []byte) ([]byte, error) { return nil, nil }),
 		},
 		{
 			name: "sealer: opens to null", is: saltoks.ErrIQNotActivated,
-			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) { return []byte("null"), nil }),
+			with: badOpen(func(*faultCase, context.Context, []byte) ([]byte, error) { return []byte("null"), nil }),
 		},
 		{
 			name: "sealer: opens to half of it", says: "cannot be decoded",
-			with: badOpen(func(_ *parts, _ context.Context, plain []byte) ([]byte, error) { return plain[:len(plain)/2], nil }),
+			with: badOpen(func(_ *faultCase, _ context.Context, plain []byte) ([]byte, error) { return plain[:len(plain)/2], nil }),
 		},
 		{
 			name: "document: activated without a secret", is: saltoks.ErrIQNotActivated,
-			with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) {
+			with: badOpen(func(*faultCase, context.Context, []byte) ([]byte, error) {
 				return []byte(`{"step":"activated","pin":"1234"}`), nil
 			})},
-		{name: "document: activated without a PIN", is: saltoks.ErrBadIQPIN, with: badOpen(func(*parts, context.Context, []byte) ([]byte, error) {
-			return []byte(`{"step":"activated","secret":"0123456789abcdef"}`), nil
-		})},
+		{
+			name: "document: activated without a PIN", is: saltoks.ErrBadIQPIN,
+			with: badOpen(func(*faultCase, context.Context, []byte) ([]byte, error) {
+				return []byte(`{"step":"activated","secret":"0123456789abcdef"}`), nil
+			})},
 
-		{name: "tokens: nil pointer", says: "panic in the TokenSource", with: badTokens(func(*parts, context.Context) (saltoks.Token, error) {
-			var none *simTokens
-			return none.Token(context.Background())
-		})},
+		{
+			name: "tokens: nil pointer", says: "panic in the TokenSource",
+			with: badTokens(func(*faultCase, context.Context) (saltoks.Token, error) {
+				var none *simTokens
+				return none.Token(context.Background())
+			})},
 		{
 			name: "tokens: panics", says: "panic in the TokenSource (string)",
-			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { panic(faulttest.PlantedPanic) }),
+			with: badTokens(func(*faultCase, context.Context) (saltoks.Token, error) { panic(faulttest.PlantedPanic) }),
 		},
 		{
 			name: "tokens: fails", is: faulttest.ErrHost,
-			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, faulttest.ErrHost }),
+			with: badTokens(func(*faultCase, context.Context) (saltoks.Token, error) { return saltoks.Token{}, faulttest.ErrHost }),
 		},
 		{
 			name: "tokens: fails with another call's unknown outcome", is: faulttest.ErrHost,
-			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, foreignError(500) }),
+			with: badTokens(func(*faultCase, context.Context) (saltoks.Token, error) { return saltoks.Token{}, foreignError(500) }),
 		},
 		{
 			name: "tokens: the consent is over", is: saltoks.ErrReauthorize, says: "reconnect",
-			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, saltoks.ErrReauthorize }),
+			with: badTokens(func(*faultCase, context.Context) (saltoks.Token, error) {
+				return saltoks.Token{}, saltoks.ErrReauthorize
+			}),
 		},
 		{
 			name: "tokens: an empty one", says: "empty access token",
-			with: badTokens(func(*parts, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }),
+			with: badTokens(func(*faultCase, context.Context) (saltoks.Token, error) { return saltoks.Token{}, nil }),
 		},
 		{
 			name: "tokens: another user's", is: ErrOtherUser, says: "make the Remote with the Subject",
-			with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+			with: badTokens(func(p *faultCase, ctx context.Context) (saltoks.Token, error) {
 				token, err := p.fixture.tokens.Token(ctx)
 				token.Subject = "another-user"
 				return token, err
 			})},
 		{
 			name: "tokens: a deadline shorter than the refresh", is: context.DeadlineExceeded,
-			with: badTokens(func(_ *parts, ctx context.Context) (saltoks.Token, error) {
+			with: badTokens(func(_ *faultCase, ctx context.Context) (saltoks.Token, error) {
 				return saltoks.Token{}, faulttest.Until(ctx)
 			})},
 		{
 			name: "tokens: the caller leaves meanwhile", is: context.Canceled,
-			with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+			with: badTokens(func(p *faultCase, ctx context.Context) (saltoks.Token, error) {
 				p.stop()
 				return saltoks.Token{}, faulttest.Until(ctx)
 			})},
 		{
 			name: "tokens: too late for its caller", is: context.Canceled,
-			with: badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+			with: badTokens(func(p *faultCase, ctx context.Context) (saltoks.Token, error) {
 				p.stop()
 				return p.fixture.tokens.Token(context.Background())
 			})},
 		{
 			name: "tokens: past the send-by", is: saltoks.ErrSendBy,
-			with: sendBy(10*time.Second, badTokens(func(_ *parts, ctx context.Context) (saltoks.Token, error) {
+			with: sendBy(10*time.Second, badTokens(func(_ *faultCase, ctx context.Context) (saltoks.Token, error) {
 				return saltoks.Token{}, faulttest.Until(ctx)
 			}))},
 		{
 			name: "tokens: refused by SALTO", verdict: "refused", is: saltoks.ErrUnauthorized, says: "did not accept", commands: 1,
-			with: badTokens(func(p *parts, _ context.Context) (saltoks.Token, error) {
+			with: badTokens(func(p *faultCase, _ context.Context) (saltoks.Token, error) {
 				return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.fixture.tokens.user.Subject}, nil
 			})},
-		{name: "tokens: refused, and Reject panics", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: func(p *parts) {
-			badTokens(func(p *parts, _ context.Context) (saltoks.Token, error) {
+		{name: "tokens: refused, and Reject panics", verdict: "refused", is: saltoks.ErrUnauthorized, commands: 1, with: func(p *faultCase) {
+			badTokens(func(p *faultCase, _ context.Context) (saltoks.Token, error) {
 				return saltoks.Token{Access: saltoks.NewSecret("stale"), Subject: p.fixture.tokens.user.Subject}, nil
 			})(p)
 			p.tokens = rejectTokens{p.tokens}
@@ -272,49 +283,56 @@ func faultRows() []faultRow {
 
 		{
 			name: "code: function panics", says: "panic in the OTPFunc",
-			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { panic(faulttest.PlantedPanic) }),
+			with: badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { panic(faulttest.PlantedPanic) }),
 		},
 		{
 			name: "code: function fails", is: faulttest.ErrHost,
-			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.ErrHost }),
+			with: badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.ErrHost }),
 		},
 		{
 			name: "code: function fails with another call's unknown outcome", is: faulttest.ErrHost,
-			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(500) }),
+			with: badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(500) }),
 		},
 		{
 			name: "code: function fails with another call's refusal", is: faulttest.ErrHost,
-			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(403) }),
+			with: badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, foreignError(403) }),
 		},
 		{
 			name: "code: empty", is: ErrOTPFunc, says: "returned no code",
-			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil }),
+			with: badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, nil }),
 		},
 		{
 			name: "code: with a line feed", says: "letters and digits",
-			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a1b2c\n"), nil }),
+			with: badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("a1b2c\n"), nil }),
 		},
-		{name: "code: a whole page", says: "letters and digits", with: badCode(func(*parts, context.Context) (saltoks.OTP, error) {
+		{name: "code: a whole page", says: "letters and digits", with: badCode(func(*faultCase, context.Context) (saltoks.OTP, error) {
 			return saltoks.NewOTP(strings.Repeat("a", 4096)), nil
 		})},
 		{
 			name: "code: wrong", verdict: "refused", is: saltoks.ErrOTPInvalid, commands: 1,
-			with: badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil }),
+			with: badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil }),
 		},
 		{
 			name: "code: blocks", is: context.DeadlineExceeded,
-			with: badCode(func(_ *parts, ctx context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.Until(ctx) }),
+			with: badCode(func(_ *faultCase, ctx context.Context) (saltoks.OTP, error) {
+				return saltoks.OTP{}, faulttest.Until(ctx)
+			}),
 		},
 		{
 			name: "code: past the send-by", is: saltoks.ErrSendBy,
 			with: sendBy(
 				10*time.Second,
-				badCode(func(_ *parts, ctx context.Context) (saltoks.OTP, error) { return saltoks.OTP{}, faulttest.Until(ctx) }),
+				badCode(func(_ *faultCase, ctx context.Context) (saltoks.OTP, error) {
+					return saltoks.OTP{}, faulttest.Until(ctx)
+				}),
 			),
 		},
 		{
 			name: "code: too late for its caller", is: context.Canceled,
-			with: badCode(func(p *parts, _ context.Context) (saltoks.OTP, error) { p.stop(); return saltoks.NewOTP("a1b2c"), nil }),
+			with: badCode(func(p *faultCase, _ context.Context) (saltoks.OTP, error) {
+				p.stop()
+				return saltoks.NewOTP("a1b2c"), nil
+			}),
 		},
 	}, wireFaults()...)
 }
@@ -334,7 +352,7 @@ func (row faultRow) run(t *testing.T) {
 	r := newFixture(t)
 	r.activate()
 	time.Sleep(time.Minute) // the code of the activation is an old one
-	p := newParts(t, r)
+	p := newFaultCase(t, r)
 	defer func() { p.stop() }()
 	row.with(p)
 	remote := p.build()

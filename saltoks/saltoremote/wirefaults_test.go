@@ -19,9 +19,9 @@ func wireFaults() []faultRow {
 	return []faultRow{
 		{name: "limiter: paused past the deadline", is: saltoks.ErrRateLimited, says: "try again later", with: paused(time.Minute)},
 		{name: "limiter: paused past the send-by", is: saltoks.ErrRateLimited, with: sendBy(10*time.Second, paused(11*time.Second))},
-		{name: "limiter: paused, the caller leaves", is: context.Canceled, with: func(p *parts) {
+		{name: "limiter: paused, the caller leaves", is: context.Canceled, with: func(p *faultCase) {
 			paused(time.Second)(p)
-			badTokens(func(p *parts, ctx context.Context) (saltoks.Token, error) {
+			badTokens(func(p *faultCase, ctx context.Context) (saltoks.Token, error) {
 				time.AfterFunc(time.Millisecond, p.stop)
 				return p.fixture.tokens.Token(ctx)
 			})(p)
@@ -29,32 +29,36 @@ func wireFaults() []faultRow {
 
 		{
 			name: "wire: panics before it sends", verdict: "unconfirmed", says: "panic in a transport",
-			with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { panic(faulttest.PlantedPanic) }),
+			with: badWire(func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+				panic(faulttest.PlantedPanic)
+			}),
 		},
 		{
 			name: "wire: panics after it sent", verdict: "unconfirmed", says: "it may have happened", commands: 1, moves: 1,
-			with: badAnswer(func(*parts, *http.Response) *http.Response { panic(faulttest.PlantedPanic) }),
+			with: badAnswer(func(*faultCase, *http.Response) *http.Response { panic(faulttest.PlantedPanic) }),
 		},
 		{
 			name: "wire: returns nothing", verdict: "unconfirmed", says: "neither an answer nor an error",
-			with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil }),
+			with: badWire(func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil }),
 		},
 		{
 			name: "wire: returns nothing after it sent", verdict: "unconfirmed", says: "neither", commands: 1, moves: 1,
-			with: badAnswer(func(*parts, *http.Response) *http.Response { return nil }),
+			with: badAnswer(func(*faultCase, *http.Response) *http.Response { return nil }),
 		},
 		{
 			name: "wire: fails", verdict: "unconfirmed", is: faulttest.ErrHost,
-			with: badWire(func(*parts, *http.Request, http.RoundTripper) (*http.Response, error) { return nil, faulttest.ErrHost }),
+			with: badWire(func(*faultCase, *http.Request, http.RoundTripper) (*http.Response, error) {
+				return nil, faulttest.ErrHost
+			}),
 		},
 		{
 			name: "wire: fails with our token in its text", verdict: "unconfirmed", is: faulttest.ErrHost,
-			with: badWire(func(_ *parts, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			with: badWire(func(_ *faultCase, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
 				return nil, fmt.Errorf("sending %v: %w", r.Header, faulttest.ErrHost)
 			})},
 		{
 			name: "wire: the caller leaves after it sent", verdict: "unconfirmed", is: context.Canceled, commands: 1, moves: 1,
-			with: badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			with: badWire(func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 				resp, err := next.RoundTrip(r)
 				if err == nil {
 					resp.Body.Close()
@@ -64,16 +68,18 @@ func wireFaults() []faultRow {
 			})},
 		{
 			name: "wire: past the send-by, once it is sent", verdict: "accepted", commands: 1, moves: 1,
-			with: sendBy(10*time.Second, badAnswer(func(_ *parts, resp *http.Response) *http.Response {
+			with: sendBy(10*time.Second, badAnswer(func(_ *faultCase, resp *http.Response) *http.Response {
 				<-time.After(11 * time.Second)
 				return faulttest.Reply(200, "{}")
 			}))},
 
-		{name: "answer: no body at all", verdict: "accepted", commands: 1, moves: 1, with: badAnswer(func(*parts, *http.Response) *http.Response {
-			resp := faulttest.Reply(200, "")
-			resp.Body = nil
-			return resp
-		})},
+		{
+			name: "answer: no body at all", verdict: "accepted", commands: 1, moves: 1,
+			with: badAnswer(func(*faultCase, *http.Response) *http.Response {
+				resp := faulttest.Reply(200, "")
+				resp.Body = nil
+				return resp
+			})},
 		{
 			name: "answer: reading it panics", verdict: "unconfirmed", says: "panic in a transport", commands: 1, moves: 1,
 			with: badBody(func([]byte) (int, error) { panic(faulttest.PlantedPanic) }),
@@ -92,7 +98,7 @@ func wireFaults() []faultRow {
 		},
 		{
 			name: "answer: stalls", verdict: "unconfirmed", is: context.DeadlineExceeded, commands: 1, moves: 1,
-			with: badWire(func(p *parts, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			with: badWire(func(p *faultCase, r *http.Request, next http.RoundTripper) (*http.Response, error) {
 				if _, err := next.RoundTrip(r); err != nil {
 					return nil, err
 				}
@@ -114,7 +120,7 @@ func wireFaults() []faultRow {
 		{name: "answer: an unknown error with status 200", verdict: "unconfirmed", with: instead(200, `{"ErrorCode":"2211","Message":"m"}`)},
 		{
 			name: "answer: a redirect to the same host", verdict: "refused", says: "status 307", commands: 1,
-			with: func(p *parts) { p.before = func() { p.sim.Fault(saltokstest.Redirect307) } },
+			with: func(p *faultCase) { p.before = func() { p.sim.Fault(saltokstest.Redirect307) } },
 		},
 		{
 			name: "answer: a redirect to elsewhere", verdict: "unconfirmed", says: "status 302",
@@ -130,21 +136,23 @@ func wireFaults() []faultRow {
 		},
 		{
 			name: "answer: repeats our secrets", verdict: "unconfirmed", commands: 1, moves: 1,
-			with: badAnswer(func(_ *parts, resp *http.Response) *http.Response {
+			with: badAnswer(func(_ *faultCase, resp *http.Response) *http.Response {
 				r := resp.Request
 				body, _ := r.GetBody()
 				sent, _ := io.ReadAll(body)
 				return faulttest.Reply(500, fmt.Sprintf(`{"Message":%q}`, r.Header.Get("Authorization")+" "+string(sent)))
 			})},
 
-		{name: "breaker: cannot be noted", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "recording", commands: 1, with: func(p *parts) {
-			badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-			p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return faulttest.ErrHost }}
-		}},
+		{
+			name: "breaker: cannot be noted", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "recording", commands: 1,
+			with: func(p *faultCase) {
+				badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
+				p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return faulttest.ErrHost }}
+			}},
 		{
 			name: "breaker: cannot be announced", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "recording a wrong", commands: 1,
-			with: func(p *parts) {
-				badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
+			with: func(p *faultCase) {
+				badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
 				p.store = hookStore{
 					Store: p.store, p: p, get: func(context.Context, []byte) ([]byte, error) { return nil, nil },
 					update: func(context.Context) error { return faulttest.ErrHost },
@@ -152,14 +160,14 @@ func wireFaults() []faultRow {
 			}},
 		{
 			name: "breaker: the store panics", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "panic in the Store", commands: 1,
-			with: func(p *parts) {
-				badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
+			with: func(p *faultCase) {
+				badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
 				p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { panic(faulttest.PlantedPanic) }}
 			}},
 		{
 			name: "breaker: the store forgets to write", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "run statetest", commands: 1,
-			with: func(p *parts) {
-				badCode(func(*parts, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
+			with: func(p *faultCase) {
+				badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
 				p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return nil }}
 			}},
 
@@ -184,7 +192,7 @@ func wireFaults() []faultRow {
 			with: middle(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 				return next.RoundTrip(r.WithContext(context.Background()))
 			})},
-		{name: "logger: panics", verdict: "accepted", commands: 1, moves: 1, with: func(p *parts) {
+		{name: "logger: panics", verdict: "accepted", commands: 1, moves: 1, with: func(p *faultCase) {
 			p.client = append(p.client, func(cfg *saltoks.Config) { cfg.Logger = slog.New(faulttest.PanickyHandler{}) })
 		}},
 	}
