@@ -10,17 +10,17 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// A spoiler makes one row of a Question bad, if it can.
-type spoiler struct {
+// A rowFault makes one row of a Question bad, if it can.
+type rowFault struct {
 	name  string
-	spoil func(q *access.Question, i int) (path string)
+	apply func(q *access.Question, i int) (path string)
 }
 
 var longAgo = time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// of makes a spoiler of a change of the row i of a list.
-func of[T any](name, list string, rows func(q *access.Question) []T, change func(all []T, i int) bool) spoiler {
-	return spoiler{list + ": " + name, func(q *access.Question, i int) string {
+// of makes a rowFault of a change of the row i of a list.
+func of[T any](name, list string, rows func(q *access.Question) []T, change func(all []T, i int) bool) rowFault {
+	return rowFault{list + ": " + name, func(q *access.Question, i int) string {
 		all := rows(q)
 		if i >= len(all) || !change(all, i) {
 			return ""
@@ -44,7 +44,7 @@ func onTwo[T any](change func(row, other *T)) func(all []T, i int) bool {
 	}
 }
 
-func rowSpoilers() (all []spoiler) {
+func rowFaults() (all []rowFault) {
 	memberships := func(q *access.Question) []access.Membership { return q.Member.Memberships }
 	for name, change := range map[string]func(all []access.Membership, i int) bool{
 		"no id":          onRow(func(m *access.Membership) { m.ID = "" }),
@@ -135,7 +135,7 @@ func rowSpoilers() (all []spoiler) {
 	return all
 }
 
-// cloneQuestion copies what a spoiler changes.
+// cloneQuestion copies what a rowFault changes.
 func cloneQuestion(q access.Question) access.Question {
 	if q.Member != nil {
 		m := *q.Member
@@ -153,8 +153,8 @@ func cloneQuestion(q access.Question) access.Question {
 // A bad row is named, and never gives access that the whole facts would not: not
 // now, not longer, and not later on.
 func TestBadRowsGiveNoAccess(t *testing.T) {
-	spoiled, decided := map[string]int{}, map[bool]int{}
-	list := rowSpoilers()
+	tried, decided := map[string]int{}, map[bool]int{}
+	list := rowFaults()
 	trials(t, 150, func(t *testing.T, c trial, q access.Request) {
 		question := deriveQuestion(c.facts, refRequest{Member: q.Member, Door: q.Door}, nil)
 		if question.Member == nil || question.Door == nil {
@@ -163,11 +163,11 @@ func TestBadRowsGiveNoAccess(t *testing.T) {
 		for _, s := range list {
 			for i := range 4 {
 				bad := cloneQuestion(question)
-				path := s.spoil(&bad, i)
+				path := s.apply(&bad, i)
 				if path == "" {
 					continue
 				}
-				spoiled[s.name]++
+				tried[s.name]++
 				got, err := access.Evaluate(bad, q)
 				if err != nil {
 					t.Fatalf("%s %d: %v", s.name, i, err)
@@ -182,7 +182,7 @@ func TestBadRowsGiveNoAccess(t *testing.T) {
 		}
 	})
 	for _, s := range list {
-		if spoiled[s.name] == 0 {
+		if tried[s.name] == 0 {
 			t.Errorf("%s was never tried", s.name)
 		}
 	}
@@ -243,7 +243,7 @@ func TestMissingRowsGiveNoAccess(t *testing.T) {
 
 // What is not a row denies, without a reason; but a holder may lock.
 func TestBadSiteDenies(t *testing.T) {
-	for name, spoil := range map[string]func(q *access.Question){
+	for name, change := range map[string]func(q *access.Question){
 		"time_zone":       func(q *access.Question) { q.TimeZone = "Mars/Olympus" },
 		"settings.before": func(q *access.Question) { q.Settings.Before = new(-time.Second) },
 		"settings.guests": func(q *access.Question) { q.Settings.Guests = "some" },
@@ -266,7 +266,7 @@ func TestBadSiteDenies(t *testing.T) {
 			Revision: "7", TimeZone: "UTC", Door: &facts.Doors[0], Member: &facts.Members[0], MembershipTypes: facts.MembershipTypes,
 			Grants: []access.Grant{{ID: "g", Member: "ada", Door: "front", Hours: access.Always()}, {ID: "bad"}},
 		}
-		spoil(&q)
+		change(&q)
 		r := access.Request{Member: "ada", Door: "front", Action: access.Unlock, At: noon}
 		d, err := access.Evaluate(q, r)
 		paths := faultPaths(err)

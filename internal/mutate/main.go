@@ -157,7 +157,7 @@ func (r *runner) mutate(ctx context.Context, w io.Writer, o options, s suite, kn
 				fmt.Fprintf(w, "survived its own tests: %s\n", m)
 			}
 		}
-		if open, err = r.judge(ctx, p, dirs, open, t); err != nil {
+		if open, err = r.testMutants(ctx, p, dirs, open, t); err != nil {
 			return row{}, err
 		}
 	}

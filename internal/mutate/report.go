@@ -35,8 +35,8 @@ type tally struct {
 	unreached map[*mutant]bool
 }
 
-// judged records which tests killed m, by the tests of one column of suites.
-func (t *tally) judged(m *mutant, by string, reached bool) {
+// record notes which tests killed m, by the tests of one column of suites.
+func (t *tally) record(m *mutant, by string, reached bool) {
 	if t.unreached == nil {
 		t.unreached = map[*mutant]bool{}
 	}

@@ -73,9 +73,9 @@ func (t *test) score() float64 {
 	return (float64(t.kills) + 0.2) / (t.took + 20*time.Millisecond).Seconds()
 }
 
-// judge runs the tests of the packages in dirs against the mutants; it returns those
+// testMutants runs the tests of the packages in dirs against the mutants; it returns those
 // that survive.
-func (r *runner) judge(ctx context.Context, p *pkg, dirs []string, mutants []*mutant, t *tally) ([]*mutant, error) {
+func (r *runner) testMutants(ctx context.Context, p *pkg, dirs []string, mutants []*mutant, t *tally) ([]*mutant, error) {
 	overlay, err := r.overlay(p)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (r *runner) judge(ctx context.Context, p *pkg, dirs []string, mutants []*mu
 		default:
 			t.killed++
 		}
-		t.judged(m, by, slices.ContainsFunc(tests, func(t *test) bool { return t.reaches[m.id] }))
+		t.record(m, by, slices.ContainsFunc(tests, func(t *test) bool { return t.reaches[m.id] }))
 	}
 	return open, nil
 }

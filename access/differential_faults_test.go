@@ -11,8 +11,8 @@ import (
 	"github.com/doorkit/doorkit/access"
 )
 
-// spoilers are values that are wrong, or just right, for a key.
-var spoilers = map[string][]string{
+// faultyValues are values that are wrong, or just right, for a key.
+var faultyValues = map[string][]string{
 	"id":       {`null`, `""`, `"d0"`, `"m0"`, `"p1"`, `"t0"`, `"b1"`, `"g0"`, `"x"`},
 	"type":     {`""`, `"T0"`, `"t1"`, `"gold"`},
 	"door":     {`""`, `"D0"`, `"d2"`, `"d0"`, `"p0"`},
@@ -66,8 +66,8 @@ var spoilers = map[string][]string{
 	"unknown keys": {`"Doors"`, `"ID"`, `"note"`, `"time-zone"`, `"days"`, `"until"`, `"state"`, `"title"`},
 }
 
-// spoilerKind returns which spoilers suit a key in its object.
-func spoilerKind(object *node, key string) string {
+// faultyKind returns the key of faultyValues for a key in its object.
+func faultyKind(object *node, key string) string {
 	switch key {
 	case "after":
 		return "before"
@@ -88,14 +88,14 @@ func spoilerKind(object *node, key string) string {
 	case "reason":
 		return "name"
 	}
-	if _, ok := spoilers[key]; ok {
+	if _, ok := faultyValues[key]; ok {
 		return key
 	}
 	return "list"
 }
 
-// spoil changes one thing somewhere in the document, for the worse as a rule.
-func spoil(d *dice, root *node) {
+// addFault changes one thing somewhere in the document, most often so that it is wrong.
+func addFault(d *dice, root *node) {
 	var objects, lists []*node
 	var walk func(n *node)
 	walk = func(n *node) {
@@ -128,7 +128,7 @@ func spoil(d *dice, root *node) {
 	case 1:
 		o.keys, o.items = append(o.keys, o.keys[i]), append(o.items, value(o.items[i].String()))
 	case 2:
-		o.keys = append(o.keys, value(pick(d, spoilers["unknown keys"]...)).text)
+		o.keys = append(o.keys, value(pick(d, faultyValues["unknown keys"]...)).text)
 		o.items = append(o.items, value(pick(d, `7`, `"x"`, `[]`, `{"a":{"a":1,"a":2}}`)))
 	case 3:
 		o.keys[i] = strings.ToUpper(o.keys[i][:1]) + o.keys[i][1:]
@@ -138,7 +138,7 @@ func spoil(d *dice, root *node) {
 			l.items = append(l.items, value(l.items[d.rng.IntN(len(l.items))].String()))
 		}
 	default:
-		o.items[i] = value(pick(d, spoilers[spoilerKind(o, o.keys[i])]...))
+		o.items[i] = value(pick(d, faultyValues[faultyKind(o, o.keys[i])]...))
 	}
 }
 
@@ -163,7 +163,7 @@ func differFaults(t *testing.T, d *dice) {
 		t.Fatal(err)
 	}
 	for range 1 + d.n(4) {
-		spoil(d, root)
+		addFault(d, root)
 	}
 	document = []byte(root.String())
 	want, err := referenceFaults(document)

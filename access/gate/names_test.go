@@ -13,7 +13,7 @@ import (
 
 // An actor's name that not every storage keeps does not prevent switching a site off, or
 // locking doors.
-func TestOddNames(t *testing.T) {
+func TestActorNamesThatStoragesRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		for _, by := range []string{strings.Repeat("ö", 300), "ev\xffe", "ev\x00e"} {
@@ -33,7 +33,7 @@ func TestOddNames(t *testing.T) {
 }
 
 // A lock's name that not every storage keeps does not prevent linking the lock.
-func TestOddLockNames(t *testing.T) {
+func TestLockNamesThatStoragesRefuse(t *testing.T) {
 	b := setup(t)
 	odd := link("l9")
 	odd.Name = "Cell\x00ar"
@@ -47,7 +47,7 @@ func TestOddLockNames(t *testing.T) {
 	}
 }
 
-// Who linked a door is not in every row of the log and every receipt:
+// The name of the person who linked a door is in no row of the log and no receipt:
 // erasing that person would not reach them there.
 func TestTheLinkersNameStaysAtTheDoor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
