@@ -53,7 +53,7 @@ func TestCheckInPolicies(t *testing.T) {
 		"per reservation":              {gate.OncePerReservation, 0, true, "2026-05-04 00:30", "reservation/b7", "2026-05-04"},
 		"per reservation, without one": {gate.OncePerReservation, 0, false, "2026-05-04 00:30", "day/2026-05-04", "2026-05-04"},
 		"none":                         {none, 0, false, "2026-05-04 00:30", "", ""},
-		// The clocks go back and 02:30 comes twice; the start of the day is a wall clock.
+		// The clocks go back and 02:30 comes twice; the start of the day is a wall-clock time.
 		"in the first of two hours":  {nil, 3 * time.Hour, false, "2026-10-25 02:30", "day/2026-10-24", "2026-10-24"},
 		"in the second of two hours": {nil, 3 * time.Hour, false, "2026-10-25 01:30 UTC", "day/2026-10-24", "2026-10-24"},
 	} {
@@ -88,7 +88,7 @@ func TestCheckInPolicies(t *testing.T) {
 	}
 }
 
-// book adds bookings of ada's for a room behind the front door.
+// book adds bookings for a room behind the front door.
 func (b *fixture) book(list ...reservation.Reservation) {
 	b.Helper()
 	err := storage.UpdateRules(b.Context(), b.store, site, func(r *gate.Rules) error {
@@ -191,8 +191,8 @@ func TestEveryUnlockChecksIn(t *testing.T) {
 	})
 }
 
-// No result of a host's policy prevents an outcome from being written.
-func TestOddCheckIns(t *testing.T) {
+// No key that a host returns prevents an outcome from being written.
+func TestCheckInKeysThatCannotBeStored(t *testing.T) {
 	for name, key := range map[string]string{
 		"long": strings.Repeat("k", 5000), "not UTF-8": "day\xff", "with a NUL": "day\x00", "plain": "day",
 	} {
@@ -248,8 +248,8 @@ func TestOncePerReservation(t *testing.T) {
 	}
 }
 
-// Two bookings in a row are two check-ins, also where SALTO's log proves one unlock
-// only later.
+// Two bookings in a row are two check-ins, even if SALTO's log proves one unlock only
+// later.
 func TestOneCheckInPerReservation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, func(c *gate.Config) { c.CheckIns = gate.OncePerReservation })

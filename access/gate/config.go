@@ -42,10 +42,15 @@ type Config struct {
 	// Site is the host's id of the one site this gate serves, as in
 	// Rules.Site.ID. A host with many sites makes a gate for each, on the same
 	// storage.
-	Site    string
-	Facts   storage.Facts
+	Site string
+	// Facts reads the rules, doors, members and reservations: a memstore, a sqlstore, or
+	// storage.JoinFacts of the host's own stores.
+	Facts storage.Facts
+	// Records stores the journal, the door log, holds and check-ins: a memstore or a
+	// sqlstore.
 	Records storage.Records
-	Locks   LockDriver
+	// Locks moves the locks. saltolocks.NewLocks returns one for SALTO KS.
+	Locks LockDriver
 	// Conditions are checked, in this order, before each unlock and office mode
 	// that the rules allow.
 	Conditions []Condition

@@ -47,7 +47,7 @@ func commit(ctx context.Context, within time.Duration, retry bool, fn func(conte
 			return err
 		}
 		if previous != nil && ctx.Err() != nil {
-			return previous // the error of a try that ran out of time says less
+			return previous // the error of a try that ran out of time explains less
 		}
 		previous = err
 		select {

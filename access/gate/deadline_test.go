@@ -16,7 +16,7 @@ import (
 func TestSendBy(t *testing.T) {
 	for name, c := range map[string]struct {
 		tapped time.Duration // before now
-		right  time.Duration // the grant ends so long after now; 0 never
+		right  time.Duration // the grant's end, as a duration from now; 0 is never
 		want   time.Duration // SendBy after now
 	}{
 		"ten seconds after the tap":         {0, 0, 10 * time.Second},
@@ -42,15 +42,15 @@ func TestSendBy(t *testing.T) {
 						t.Errorf("SendBy is %v after now, want %v", got, c.want)
 					}
 					if got := cmd.Left(); got != c.want {
-						t.Errorf("Left says %v, want %v", got, c.want)
+						t.Errorf("Left returns %v, want %v", got, c.want)
 					}
 					time.Sleep(c.want - time.Microsecond)
 					if got := cmd.Left(); got != time.Microsecond {
-						t.Errorf("Left says %v a microsecond before", got)
+						t.Errorf("Left returns %v a microsecond before", got)
 					}
 					time.Sleep(time.Microsecond)
 					if got := cmd.Left(); got > 0 {
-						t.Errorf("Left says %v at SendBy", got)
+						t.Errorf("Left returns %v at SendBy", got)
 					}
 					return gate.Result{Outcome: gate.NotSent, Cause: gate.CauseDeadline}
 				}

@@ -102,9 +102,9 @@ func TestFailClosed(t *testing.T) {
 	}
 }
 
-// TestConstructorsRefuseNothing: a zero configuration is an error that names
+// TestZeroConfigIsRefused: a zero configuration is an error that names
 // every fault, not a gate that fails later.
-func TestConstructorsRefuseNothing(t *testing.T) {
+func TestZeroConfigIsRefused(t *testing.T) {
 	_, err := gate.New(gate.Config{})
 	if e, ok := errors.AsType[*gate.ConfigError](err); !ok || len(e.Faults) != 4 {
 		t.Errorf("gate.New: %v", err)

@@ -69,7 +69,7 @@ type Diagnostics struct {
 	// Checkers examine the lock system.
 	Checkers []Checker
 	// CheckOTP lets the checkers try a one-time code: at most once per IQ and
-	// hour, and only where activated.
+	// hour, and only at activated IQs.
 	CheckOTP bool
 }
 
@@ -87,10 +87,10 @@ func (d *Diagnostics) check() error {
 
 // Doctor examines the site once and returns its issues sorted by severity, one per Code
 // and About. It reads all facts of the site and moves no lock. For up to 10 seconds it
-// verifies the rows of the door log that are new since it or the job "verify" of a
-// Runner last did, and stores how far it came; it changes nothing else. What it could
-// not examine is reported as an issue ("not_checked"), so the only error is a
-// *RequestError that names the missing Readers.
+// verifies the rows of the door log that were added since the last verification, by
+// Doctor or by a Runner's job "verify", and stores which row it reached; it changes
+// nothing else. What it could not examine is reported as an issue ("not_checked"), so
+// the only error is a *RequestError that names the missing Readers.
 func (g *Gate) Doctor(ctx context.Context, d Diagnostics) ([]Issue, error) {
 	if err := d.check(); err != nil {
 		return nil, err

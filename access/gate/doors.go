@@ -15,10 +15,14 @@ import (
 
 // DoorsConfig configures Doors. All but Now is required.
 type DoorsConfig struct {
-	Site    string
-	Store   storage.DoorStore
+	// Site is the host's id of the site, as in Config.Site.
+	Site string
+	// Store stores the doors: a memstore, a sqlstore, or the host's own.
+	Store storage.DoorStore
+	// Catalog lists the locks of the site. saltolocks.NewLocks returns one for SALTO KS.
 	Catalog Catalog
-	Now     func() time.Time // nil is time.Now
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
 }
 
 // Doors links locks to doors. It never writes to the lock system. It is safe for

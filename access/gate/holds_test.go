@@ -231,7 +231,7 @@ func TestAnAdministratorEndsOfficeMode(t *testing.T) {
 		b.wantHolders("after the administrator")
 		for row, err := range b.gate.Log(t.Context(), gate.LogQuery{Newest: true, Limit: 1}) {
 			if d, ok, derr := gate.ReadDetail(row); err != nil || derr != nil || !ok || d.Actor != "eve" || d.Member != "ada" {
-				t.Errorf("the log says %+v, %v, %v", d, err, derr)
+				t.Errorf("the log has %+v, %v, %v", d, err, derr)
 			}
 		}
 		if days := b.checkIns(); len(days) != 1 { // the start's

@@ -239,7 +239,7 @@ func (w *world) hold(taps map[byte]gate.Tap) {
 		}
 		last, err := w.gate.Receipt(ctx, tap.Member, tap.RequestID)
 		if err == nil && opened && last.Outcome != gate.Accepted && last.Outcome != gate.Unconfirmed {
-			w.Errorf("accepted, and the journal says %s", last.Outcome)
+			w.Errorf("accepted, and the journal has %s", last.Outcome)
 		}
 		// Whatever happened: the same tap sends nothing any more.
 		before := w.claimed()

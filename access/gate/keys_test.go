@@ -69,11 +69,11 @@ func TestKeys(t *testing.T) {
 			Hours: access.Always(), From: now.Add(time.Hour), RequiresMembership: new(false)}}); err != nil {
 			t.Fatal(err)
 		}
-		his := gate.DigitalKey{
+		bobs := gate.DigitalKey{
 			Door: "office", Name: "Office 4", AccessType: access.AccessAndOfficeMode, Reason: access.ReasonNotStarted, OpensAt: now.Add(time.Hour),
 			OfficeModeOn: true, State: "office_mode", SeenAt: seen,
 		}
-		check("bob's, office on", keys("bob", time.Hour), later, his)
+		check("bob's, office on", keys("bob", time.Hour), later, bobs)
 
 		// The right ends: the holder still sees the door, and may lock it.
 		if err := b.store.DeleteGrant(ctx, site, "ada-office"); err != nil {

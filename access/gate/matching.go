@@ -129,8 +129,8 @@ func matchOpen(commands []interval, open int, entries []time.Time) (first, last 
 }
 
 // candidates returns the commands that can have caused entry k. Unless there are fewer
-// entries than commands, every other command must have one, too: with more entries, a
-// command is not known any more and nothing is certain.
+// entries than commands, every other command must also have an entry: with more entries
+// than commands, a command is missing here and nothing is certain.
 func candidates(commands []interval, entries []time.Time, k int) (list []int) {
 	rest := slices.Delete(slices.Clone(entries), k, k+1)
 	for i, c := range commands {

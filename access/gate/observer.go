@@ -17,14 +17,15 @@ import (
 // encounters ends when a command succeeds there again, and each process reports those
 // that its requests encounter. A problem that the lock system reports
 // (RefreshLockStates, ReportProblem) ends when the lock system no longer reports it. One
-// process reports these for all that share the storage; while it is replaced by another
-// one, for up to 11 minutes, they are delayed, and some are reported twice. Of processes
-// that look less often than every 11 minutes, several may report the same one.
+// process reports these for all that share the storage. If it stops, another process
+// takes over within 11 minutes; until then, reports are delayed, and some may be
+// repeated. If processes check less often than every 11 minutes, several may report the
+// same problem.
 //
-// Open problems are kept in memory: a process that is started alone reports a lasting
-// problem again, and not the end of one that ended while no process ran. So use Site,
-// Cause, Gateway and Door as the key of an alert, and close it by hand or by age. Doctor
-// reports the problems of the moment.
+// Open problems are kept in memory. If all processes were stopped, the next one reports
+// a problem again that still lasts. It does not report the end of a problem that ended
+// while no process ran. So use Site, Cause, Gateway and Door as the key of an alert, and
+// close it by hand or by age. Doctor reports the current problems.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }

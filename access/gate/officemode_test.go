@@ -39,7 +39,7 @@ func TestOfficeModeHolder(t *testing.T) {
 		if got := fmt.Sprint(holders()); got != "[ada]" {
 			t.Fatalf("got holders %v", got)
 		}
-		// Her right ends, the door is disabled, the site switched off: she may
+		// Ada's right ends, the door is disabled, the site is switched off: Ada may
 		// still lock, and nothing else; a stranger may not even lock.
 		if err := b.store.DeleteGrant(ctx, site, "ada-office"); err != nil {
 			t.Fatal(err)

@@ -293,7 +293,7 @@ type Stats struct {
 	// Unconfirmed was claimed; zero if there is none.
 	OldestUnconfirmed time.Time `json:"oldest_unconfirmed,omitzero"`
 	// EntriesReadAt is when this Gate last read the lock system's own log up to its
-	// end; zero if it has not. Of the processes of a host, one at a time reads it.
+	// end; zero if it has not. One process of a host reads it at a time.
 	EntriesReadAt time.Time `json:"entries_read_at,omitzero"`
 }
 

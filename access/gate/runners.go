@@ -21,27 +21,27 @@ import (
 )
 
 // Runners does the jobs of the Runners of many sites that share one storage. Each process
-// of a host has one, and calls its Run once instead of that of each site's Runner. One
-// process at a time does a job for all sites, under one lease, and another one continues
-// when it ends. The zero value is ready to use; set its fields before the first call. It
-// is safe for concurrent use.
+// of a host has one, and calls its Run once in place of each site's Runner.Run. One
+// process at a time does a job for all sites, under one lease. If that process ends,
+// another one continues. The zero value is ready to use; set its fields before the first
+// call. It is safe for concurrent use.
 //
-// For the jobs recover, close_office_mode, verify, prune and retain it asks the storage
-// once which sites have work (storage.ManySites), and runs the job only at those. Every
-// other job runs at each site: spread over the interval, or its first 10 minutes, at an
-// offset that follows from the site's name, and at most PerSecond of them. With more sites
-// than that, the interval of each site is longer: at 5 per second, one such job takes 34
-// minutes at 10,000 sites, and several share the rate. Runners polls the lock system's own
-// log, also if a Runner would follow it.
+// Before each run of the jobs recover, close_office_mode, verify, prune and retain it
+// queries the storage once for the sites that have work (storage.ManySites), and runs the
+// job only at those. Every other job runs at each site: spread over the interval, at most
+// over 10 minutes; the site's name determines the offset. At most PerSecond of these runs
+// start per second. With more sites than that allows, the interval of each site is longer:
+// at 5 per second, one such job takes 34 minutes at 10,000 sites, and several jobs share
+// the rate. Runners polls the lock system's own log, even if a Runner would follow it.
 //
-// All results are reported as those of a Runner, at each site, also where there was no
+// All results are reported as those of a Runner, at each site, including those without
 // work. An error of one site does not stop the others. A site whose job takes longer than
 // the interval does not delay the others either: the lease ends before its run does, and
 // meanwhile another process may begin a second run there.
 type Runners struct {
 	// Name distinguishes sets of sites on one storage. Processes with the same Name divide
-	// the work and must have the same sites: a site that some of them do not have is
-	// served only when those have no turn. Empty is "all sites".
+	// the work and must have the same sites: if a process lacks a site, the site is not
+	// served while that process does the job. Empty is "all sites".
 	Name string
 	// AtOnce is at how many sites this process runs one job at a time; 0 is 32. A run that
 	// takes longer than the interval, or 10 minutes, no longer counts.
@@ -58,7 +58,7 @@ type Runners struct {
 	pace  *rate.Limiter
 }
 
-// kindState is what is known of a kind of job.
+// kindState is the state of one kind of job.
 type kindState struct {
 	slots chan struct{} // of the runs that count for AtOnce; nil before the first pass
 	added []siteJob     // since the first pass, that have not run
@@ -80,7 +80,7 @@ type siteJob struct {
 	job Job
 }
 
-// jobKind is what the jobs have in common that run in one pass.
+// jobKind identifies the jobs that run in one pass.
 type jobKind struct {
 	name  string
 	every time.Duration
@@ -90,9 +90,10 @@ type jobKind struct {
 
 func (j *Job) kind() jobKind { return jobKind{j.Name, j.Every, j.EachProcess, j.work} }
 
-// Add adds a site, also while Run is running: each job runs there soon, unless a Runner of
-// the site ran it within its interval. A site that is added before the first call of Run or
-// RunOnce has its turn with the others, which costs less: a daily job within a day.
+// Add adds a site. It may be called while Run is running: each job runs there soon, unless
+// a Runner of the site ran it within its interval. A site that is added before the first
+// call of Run or RunOnce is served at its own offset, which spreads the load: a daily job
+// runs there within a day.
 //
 // The error is a *ConfigError if the site was added already, or if its Gate has another
 // Config.Records than the other sites. The function that it returns removes the site, ends
@@ -197,7 +198,7 @@ func (s *Runners) newJobs(k jobKind) ([]siteJob, <-chan struct{}) {
 	return added, s.change()
 }
 
-// pass returns a pass.
+// pass returns the next pass over a kind of job. It begins with the site at offset start.
 func (s *Runners) pass(k jobKind, start float64, runs *sync.WaitGroup) pass {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,7 +239,7 @@ func (s *servedSite) after(start float64) float64 {
 // most 40 seconds later.
 func (s *Runners) Run(ctx context.Context) {
 	var loops, runs sync.WaitGroup
-	// A process that is often restarted begins each time with other sites.
+	// If a process is restarted often, each start begins with other sites.
 	start, known := rand.Float64(), map[jobKind]bool{}
 	for ctx.Err() == nil {
 		kinds, change := s.kinds()
@@ -282,7 +283,7 @@ func (p pass) loop(ctx context.Context) {
 }
 
 // RunOnce does the jobs that are due at all sites, one job after the other, for a host
-// with a scheduler of its own: call it every minute, also while an earlier call has not
+// with a scheduler of its own: call it every minute, even if an earlier call has not
 // returned. The jobs that ask the storage for sites with work come first. The error joins
 // those of all sites.
 func (s *Runners) RunOnce(ctx context.Context) error {

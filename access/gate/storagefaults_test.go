@@ -69,7 +69,7 @@ func TestStorageFails(t *testing.T) {
 					t.Errorf("recorded: got %t, want %t", r.Recorded, c.want.recorded)
 				}
 				if !r.Recorded && r.Err == nil {
-					t.Error("not recorded, and no word why")
+					t.Error("not recorded, and without an error")
 				}
 				if d := time.Since(start); d > gate.SendWithin+gate.AnswerWithin+gate.WriteWithin {
 					t.Errorf("it took %v", d)
@@ -101,7 +101,7 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
-// wantRecorded requires that the journal has what the receipt says, if that was recorded.
+// wantRecorded requires that the journal agrees with the receipt, if that was recorded.
 func (b *fixture) wantRecorded(r gate.Receipt) {
 	b.Helper()
 	if !r.Recorded {
@@ -153,7 +153,7 @@ func TestReleaseFails(t *testing.T) {
 }
 
 // If the last try to record an outcome runs out of time, the receipt has the error of the
-// one before, which says what is wrong.
+// try before: that one explains the failure.
 func TestErrorOfLastTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
@@ -243,8 +243,8 @@ func TestDenialNotWritten(t *testing.T) {
 	})
 }
 
-// A call whose claim failed does not undo the command of the same request when that was
-// repeated: it returns the outcome of that command.
+// If the claim of a call fails while a repeated call of the same request sends its command,
+// the first call returns the outcome of that command.
 func TestClaimFailsWhileTheRequestIsRepeated(t *testing.T) {
 	for name, takes := range map[string]time.Duration{"under way": 10 * time.Second, "done": time.Second} {
 		t.Run(name, func(t *testing.T) {

@@ -81,16 +81,16 @@ func TestUnlockSteps(t *testing.T) {
 		{gate.Denied, gate.CauseIQNotActivated, gate.CauseIQNotActivated},
 	} {
 		steps = append(steps, step{
-			name: "driver says " + string(c.outcome) + " " + string(c.cause), member: "ada", door: "front",
+			name: "driver returns " + string(c.outcome) + " " + string(c.cause), member: "ada", door: "front",
 			prepare: func(b *fixture) { b.driver.move = answers(c.outcome, c.cause) },
 			outcome: c.outcome, cause: c.want, reason: grant, moves: 1,
 			log: []string{"unlock/sending/grant", "unlock/" + string(c.outcome) + "/" + string(c.want)},
 		})
 	}
 	for name, move := range map[string]func(context.Context, gate.Command) gate.Result{
-		"panics":       func(context.Context, gate.Command) gate.Result { panic("boom") },
-		"says nothing": func(context.Context, gate.Command) gate.Result { return gate.Result{} },
-		"says sending": func(context.Context, gate.Command) gate.Result { return gate.Result{Outcome: gate.Sending} },
+		"panics":                func(context.Context, gate.Command) gate.Result { panic("boom") },
+		"returns a zero result": func(context.Context, gate.Command) gate.Result { return gate.Result{} },
+		"returns sending":       func(context.Context, gate.Command) gate.Result { return gate.Result{Outcome: gate.Sending} },
 	} {
 		steps = append(steps, step{
 			name: "driver " + name, member: "ada", door: "front", prepare: func(b *fixture) { b.driver.move = move },

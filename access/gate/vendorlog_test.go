@@ -284,7 +284,7 @@ func TestExportVendorCSV(t *testing.T) {
 	})
 }
 
-// The local times of the file are those of the site, also if the host's facts give the
+// The local times of the file are those of the site, even if the host's facts have the
 // zone itself.
 func TestExportVendorCSVInAZoneWithoutName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

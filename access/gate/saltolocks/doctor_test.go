@@ -204,7 +204,7 @@ func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t, true)
 		d := r.locks.Doctor(func(ctx context.Context) (saltoauth.ConnectionStatus, error) { return r.auth.Status(ctx, r.conn.ID) })
-		says := func(want string) {
+		wantIssues := func(want string) {
 			t.Helper()
 			if got := fmt.Sprint(r.issues(d, false)); got != want {
 				t.Fatalf("got %s, want %s", got, want)
@@ -213,19 +213,19 @@ func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 			r.ok(err)
 			for _, i := range issues {
 				if strings.HasPrefix(i.Code, "reauthorize") && i.Do != "Reconnect as the same SALTO user: doors, names and activations stay." {
-					t.Errorf("%s says what to do by %q", i.Code, i.Do)
+					t.Errorf("%s: Do is %q", i.Code, i.Do)
 				}
 			}
 		}
-		says("[]")
+		wantIssues("[]")
 		r.sim.Clock().Advance(75*24*time.Hour - time.Minute)
-		says("[]")
+		wantIssues("[]")
 		r.sim.Clock().Advance(2 * time.Minute)
-		says("[warning reauthorize_due]")
+		wantIssues("[warning reauthorize_due]")
 		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 		r.sim.Clock().Advance(15 * 24 * time.Hour)
 		r.want(r.do(access.Unlock, r.tap("front")), gate.NotSent, gate.CauseReauthorize)
-		says("[critical reauthorize_required]")
+		wantIssues("[critical reauthorize_required]")
 
 		// Reconnected as the same user, everything is as it was.
 		login, err := r.auth.BeginReconnect(t.Context(), r.conn.ID)
@@ -234,7 +234,7 @@ func TestDoctorThroughTheLifeOfAConsent(t *testing.T) {
 		r.ok(err)
 		_, err = r.auth.Reconnect(t.Context(), login, callback.Query())
 		r.ok(err)
-		says("[]")
+		wantIssues("[]")
 		r.want(r.do(access.Unlock, r.tap("front")), gate.Accepted, "")
 	})
 }

@@ -122,7 +122,7 @@ func TestALateStartIsHeldAgain(t *testing.T) {
 			t.Errorf("got %+v", report)
 		}
 		held("proven", 1)
-		// So CloseOfficeMode locks it when her right ends.
+		// So CloseOfficeMode locks it when Ada's right ends.
 		r.ok(r.store.DeleteMember(t.Context(), "loft", "ada"))
 		_, err = r.gate.CloseOfficeMode(t.Context(), gate.CloseRequest{RightEnded: true})
 		r.ok(err)

@@ -159,7 +159,7 @@ func TestCommandsWriteNothingElse(t *testing.T) {
 	})
 }
 
-// TestRulesZoneCounts: hours and days are those of the rules' time zone, also where
+// TestRulesZoneCounts: hours and days are those of the rules' time zone, even if
 // SALTO's site is in another one.
 func TestRulesZoneCounts(t *testing.T) {
 	for zone, c := range map[string]struct {

@@ -34,7 +34,7 @@ func (d Dialect) String() string {
 // requires it, on every connection, for the driver modernc.org/sqlite: WAL,
 // synchronous=FULL, a busy timeout of 4 s, foreign keys and secure_delete on, and
 // transactions that take the write lock when they begin, so that none fails halfway. The
-// timeout is less than storage.WriteWithin, so that an error says that the file is locked.
+// timeout is less than storage.WriteWithin, so that the error is that the file is locked.
 //
 // For another driver, set the same options in its way: journal_mode=WAL,
 // synchronous=FULL, busy_timeout=4000, foreign_keys=on, secure_delete=on.

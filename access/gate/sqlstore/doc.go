@@ -27,7 +27,7 @@
 // next hash, so that no round trip and no frozen process keeps the chain locked. What is
 // less usual, such as a repeated request, is a transaction. In every transaction a server
 // releases the locks of a process that is silent for half of storage.WriteWithin, and no
-// statement waits longer than that time for a lock, whatever the connection string says;
+// statement waits longer than that time for a lock, whatever the connection string sets;
 // shorter times that the host has set are kept.
 //
 // In each process the commits of a site wait for each other in order, at most four of them

@@ -59,7 +59,7 @@ func (d Documents) Update(ctx context.Context, key string,
 		return err
 	}
 	set, args := releaseLease, []any(nil)
-	defer func() { // also if fn failed or panicked
+	defer func() { // even if fn failed or panicked
 		lost := d.set(ctx, key, holder, set, args...)
 		if err == nil {
 			err = lost

@@ -23,7 +23,7 @@ type CheckIn struct {
 	Action    access.Action `json:"action"`
 	RequestID string        `json:"request_id"` // the request that made it
 	At        time.Time     `json:"at"`         // when the lock moved
-	Day       string        `json:"day"`        // the site's date of At, YYYY-MM-DD, after the cut-off hour
+	Day       string        `json:"day"`        // the site's date of At, YYYY-MM-DD; days begin at DayStart of gate.Config
 }
 
 // CheckInQuery selects check-ins.

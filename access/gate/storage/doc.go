@@ -22,7 +22,7 @@
 // iterator, which read page by page and hold no transaction, connection or lock while
 // the caller works on an item.
 // A read returns every write that returned before the read began, unless its
-// documentation says otherwise.
+// documentation states otherwise.
 //
 // When a context ends, the call returns an error that wraps the context's error. A
 // commit then happened as a whole or not at all.

@@ -35,7 +35,7 @@ var factTests = map[string]func(*fixture){
 		for _, r := range q.Reservations {
 			own = append(own, r.ID)
 		}
-		b.same("her reservations", own, []string{"r1", "r2"})
+		b.same("ada's reservations", own, []string{"r1", "r2"})
 		b.same("neighbors", q.Neighbors, []access.Neighbor{
 			{Resource: "meeting", Booker: "bob", Start: at(3 * time.Hour), End: at(4 * time.Hour)},
 			{Resource: "meeting", Booker: "cem", Start: at(4 * time.Hour), End: at(5 * time.Hour)},

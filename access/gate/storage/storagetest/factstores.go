@@ -126,7 +126,7 @@ var storeTests = map[string]func(*fixture){
 		}
 		list, err = s.Grants(b.ctx, b.site, "ada")
 		b.ok(err)
-		b.same("her grants", grants0(list), []access.Grant{g2, g1})
+		b.same("ada's grants", grants0(list), []access.Grant{g2, g1})
 		list, err = s.Grants(b.ctx, b.site, "")
 		b.ok(err)
 		b.same("all grants", grants0(list), []access.Grant{g2, g1, g3})
@@ -139,7 +139,7 @@ var storeTests = map[string]func(*fixture){
 		b.ok(s.PutGrant(b.ctx, b.site, one))
 		list, err = s.Grants(b.ctx, b.site, "bob")
 		b.ok(err)
-		b.same("his grants", grants0(list), []access.Grant{g1, g3})
+		b.same("bob's grants", grants0(list), []access.Grant{g1, g3})
 		b.ok(s.DeleteGrant(b.ctx, b.site, "g1"))
 		b.is(s.DeleteGrant(b.ctx, b.site, "g1"), storage.ErrNotFound)
 		list, err = s.Grants(b.ctx, b.site+"-other", "")

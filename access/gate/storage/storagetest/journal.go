@@ -157,7 +157,7 @@ var journalTests = map[string]func(*fixture){
 		b.same("the switch", sw, storage.KillSwitch{At: at(0)})
 		if b.look(settled[0].RequestKey) != nil || b.look(settled[1].RequestKey) == nil || b.look(settled[2].RequestKey) == nil ||
 			b.look(open.RequestKey) == nil {
-			b.Fatal("Erase must remove the old entry of ada, and keep her late one, her open one and that of bob")
+			b.Fatal("Erase must remove the old entry of ada, and keep ada's late one, ada's open one and bob's")
 		}
 		list, err := r.CheckIns(b.ctx, storage.CheckInQuery{Site: b.site})
 		b.ok(err)
@@ -165,7 +165,7 @@ var journalTests = map[string]func(*fixture){
 		holds, err := r.Holds(b.ctx, b.site)
 		b.ok(err)
 		b.same("holders", []string{holds[0].Member, holds[1].Member}, []string{"bob", ""})
-		b.same("rows by her", len(b.log(storage.LogQuery{Site: b.site, Member: "ada"})), 0)
+		b.same("rows by ada", len(b.log(storage.LogQuery{Site: b.site, Member: "ada"})), 0)
 		b.same("rows by bob", len(b.log(storage.LogQuery{Site: b.site, Member: "bob"})), 2)
 		for _, row := range b.rows() {
 			erased := row.Member == ""
@@ -185,7 +185,7 @@ var journalTests = map[string]func(*fixture){
 	"Erase/the text of the kill switch": func(b *fixture) {
 		r := b.records()
 		for _, c := range []struct{ by, why, wantBy, wantWhy string }{
-			{"ada", "she left", "", ""}, {"eve", "ada lost her phone", "eve", ""}, {"eve", "fire drill", "eve", "fire drill"},
+			{"ada", "they left", "", ""}, {"eve", "ada lost their phone", "eve", ""}, {"eve", "fire drill", "eve", "fire drill"},
 		} {
 			row := logEntry("", "", "switch_off", "", 0)
 			row.Actor = c.by

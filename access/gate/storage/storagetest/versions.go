@@ -75,9 +75,9 @@ var versionTests = map[string]func(*fixture){
 	"Members/a block is not lost": func(b *fixture) {
 		s := b.members()
 		b.ok(s.PutMember(b.ctx, b.site, someMember("ada")))
-		manager, err := s.Member(b.ctx, b.site, "ada") // one process shows her plan
+		manager, err := s.Member(b.ctx, b.site, "ada") // one process shows ada's plan
 		b.ok(err)
-		b.ok(storage.UpdateMember(b.ctx, s, b.site, "ada", func(m *storage.Member) error { // another blocks her
+		b.ok(storage.UpdateMember(b.ctx, s, b.site, "ada", func(m *storage.Member) error { // another blocks ada
 			m.Standing = access.Standing{State: access.StandingBlocked}
 			return nil
 		}))
