@@ -202,7 +202,7 @@ func TestAWrongCodeOutlivesItsCaller(t *testing.T) {
 		r.sim.Fault(saltokstest.ClockSkew)
 		for range 2 {
 			ctx, cancel := context.WithCancel(t.Context())
-			slow := &slowStore{Store: r.store, before: cancel, d: time.Second}
+			slow := slowStore(r.store, time.Second, cancel)
 			if err := r.newRemote(r.client, r.newState(slow)).Unlock(ctx, r.target); !errors.Is(err, saltoks.ErrOTPInvalid) {
 				t.Fatal(err)
 			}

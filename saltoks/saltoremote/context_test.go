@@ -11,7 +11,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
-	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 // Every method that may wait is called with a context that has ended, and with one that
@@ -81,7 +81,9 @@ func TestRemoteAndActivationHonorTheContext(t *testing.T) {
 						r.must(r.act.RequestPIN(t.Context(), r.site, r.iq, saltoks.PINByMail))
 					}
 					if c.local {
-						r.act = r.newRemote(r.client, r.newState(stuckStore{r.store})).Activation()
+						stuck := func(ctx context.Context, _ string) ([]byte, error) { return nil, faulttest.Until(ctx) }
+						store := &statetest.FaultyStore{Store: r.store, OnGet: stuck}
+						r.act = r.newRemote(r.client, r.newState(store)).Activation()
 					}
 					r.sim.Fault(saltokstest.Hang, saltokstest.Count(-1))
 					r.sim.ForgetRequests()
@@ -107,13 +109,6 @@ func TestRemoteAndActivationHonorTheContext(t *testing.T) {
 			})
 		}
 	}
-}
-
-// stuckStore is a store whose calls last until their context ends.
-type stuckStore struct{ saltostate.Store }
-
-func (stuckStore) Get(ctx context.Context, _ string) ([]byte, error) {
-	return nil, faulttest.Until(ctx)
 }
 
 // takeContext lists the exported methods whose first parameter is a context.

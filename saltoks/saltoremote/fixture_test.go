@@ -18,6 +18,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 // fixture is a simulator with one SALTO user's Remote on it. More Remotes on the
@@ -49,7 +50,7 @@ func newFixtureWith(t *testing.T, cfg saltokstest.Config) *fixture {
 	site := world.Sites[0]
 	r := &fixture{t: t, sim: sim, tokens: &simTokens{sim: sim, user: world.Users[0]}, site: saltoks.SiteID(site.ID)}
 	r.client = r.newClient()
-	r.store = &countingStore{Store: saltostate.NewMemoryStore()}
+	r.store = newCountingStore()
 	r.state = r.newState(r.store)
 	r.remote = r.newRemote(r.client, r.state)
 	r.act = r.remote.Activation()
@@ -241,7 +242,7 @@ func (s *simTokens) Token(ctx context.Context) (saltoks.Token, error) {
 
 // countingStore counts calls, and can be made to fail from its n-th call on.
 type countingStore struct {
-	saltostate.Store
+	statetest.FaultyStore
 	mu            sync.Mutex
 	gets, updates int
 	// left is how many calls still work when broken is set; lost reports whether the
@@ -252,6 +253,12 @@ type countingStore struct {
 }
 
 var errStore = errors.New("the store is down")
+
+func newCountingStore() *countingStore {
+	s := new(countingStore)
+	s.Store, s.OnGet, s.OnUpdate = saltostate.NewMemoryStore(), s.get, s.update
+	return s
+}
 
 func (s *countingStore) reset() {
 	s.mu.Lock()
@@ -268,7 +275,7 @@ func (s *countingStore) fails() (fails, carriedOut bool) {
 	return s.left < 0, s.left >= 0 || s.left == -1 && s.lost
 }
 
-func (s *countingStore) Get(ctx context.Context, key string) ([]byte, error) {
+func (s *countingStore) get(ctx context.Context, key string) ([]byte, error) {
 	s.mu.Lock()
 	s.gets++
 	fails, _ := s.fails()
@@ -279,19 +286,15 @@ func (s *countingStore) Get(ctx context.Context, key string) ([]byte, error) {
 	return s.Store.Get(ctx, key)
 }
 
-func (s *countingStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
+func (s *countingStore) update(ctx context.Context, key string, fn statetest.UpdateFunc) error {
 	s.mu.Lock()
 	s.updates++
 	s.mu.Unlock()
 	var failed bool
-	err := s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
-		next, err := fn(ctx, current)
-		if err != nil {
-			return nil, err
-		}
+	err := s.UpdateThen(ctx, key, fn, func(next []byte) ([]byte, error) {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		fails, carriedOut := s.fails()
-		s.mu.Unlock()
 		failed = fails
 		if !carriedOut {
 			return nil, errStore // after fn: what it did outside is done

@@ -16,6 +16,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/faulttest"
 	"github.com/doorkit/doorkit/saltoks/internal/storedsecret"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 // A hook replaces one step of a command, which fails while on is set.
@@ -44,31 +45,30 @@ type rejectTokens struct{ saltoks.TokenSource }
 
 func (rejectTokens) Reject(context.Context, saltoks.Token) error { panic(faulttest.PlantedPanic) }
 
-type hookStore struct {
-	saltostate.Store
-	p      *faultCase
-	get    func(ctx context.Context, doc []byte) ([]byte, error)
-	update func(ctx context.Context) error
-}
-
-func (h hookStore) Get(ctx context.Context, key string) ([]byte, error) {
-	doc, err := h.Store.Get(ctx, key)
-	if h.get != nil && h.p.on.Load() && err == nil {
-		return h.get(ctx, doc)
-	}
-	return doc, err
-}
-
-func (h hookStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	if h.update != nil && h.p.on.Load() {
-		return h.update(ctx)
-	}
-	return h.Store.Update(ctx, key, fn)
-}
-
+// badGet changes what the store returns.
 func badGet(do func(p *faultCase, ctx context.Context, doc []byte) ([]byte, error)) func(*faultCase) {
 	return func(p *faultCase) {
-		p.store = hookStore{Store: p.store, p: p, get: func(ctx context.Context, doc []byte) ([]byte, error) { return do(p, ctx, doc) }}
+		right := p.store
+		p.store = &statetest.FaultyStore{Store: right, OnGet: func(ctx context.Context, key string) ([]byte, error) {
+			doc, err := right.Get(ctx, key)
+			if p.on.Load() && err == nil {
+				return do(p, ctx, doc)
+			}
+			return doc, err
+		}}
+	}
+}
+
+// badUpdate writes nothing: do replaces the store's Update.
+func badUpdate(do func() error) func(*faultCase) {
+	return func(p *faultCase) {
+		right := p.store
+		p.store = &statetest.FaultyStore{Store: right, OnUpdate: func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+			if p.on.Load() {
+				return do()
+			}
+			return right.Update(ctx, key, fn)
+		}}
 	}
 }
 
@@ -195,20 +195,6 @@ func paused(d time.Duration) func(*faultCase) {
 		p.client = append(p.client, func(cfg *saltoks.Config) { cfg.Limiter = l })
 		p.before = func() { pauseCommands(p.t, l, d) }
 	}
-}
-
-// nilStore is a nil *MemoryStore while it is on.
-type nilStore struct {
-	p *faultCase
-	saltostate.Store
-}
-
-func (s nilStore) Get(ctx context.Context, key string) ([]byte, error) {
-	if s.p.on.Load() {
-		var none *saltostate.MemoryStore
-		return none.Get(ctx, key)
-	}
-	return s.Store.Get(ctx, key)
 }
 
 // id is the id of the user's document at the IQ.

@@ -113,10 +113,12 @@ func faultRows() []faultRow {
 			name: "store: fails with another call's unknown outcome", is: faulttest.ErrHost,
 			with: badGet(func(*faultCase, context.Context, []byte) ([]byte, error) { return nil, foreignError(500) }),
 		},
-		{name: "store: a nil one of its own type", says: "nil pointer", with: func(p *faultCase) {
-			right := p.store
-			p.store = nilStore{p, right}
-		}},
+		{
+			name: "store: a nil one of its own type", says: "nil pointer",
+			with: badGet(func(_ *faultCase, ctx context.Context, _ []byte) ([]byte, error) {
+				var none *saltostate.MemoryStore
+				return none.Get(ctx, "")
+			})},
 		{
 			name: "store: blocks, the caller's deadline", is: context.DeadlineExceeded,
 			with: badGet(func(p *faultCase, ctx context.Context, _ []byte) ([]byte, error) { return nil, faulttest.Until(ctx) }),

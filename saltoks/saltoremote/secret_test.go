@@ -16,6 +16,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 func TestAdoptLeavesAnActivationAlone(t *testing.T) {
@@ -31,10 +32,30 @@ func TestAdoptLeavesAnActivationAlone(t *testing.T) {
 	})
 }
 
-// conflictStore loses its lease once, after fn has run for an IQ's document.
-type conflictStore struct {
-	saltostate.Store
-	left int
+// onIQWrite returns a store in which write decides what is stored of an IQ's document.
+// ctx is that of the Update.
+func onIQWrite(store saltostate.Store, write func(ctx context.Context, next []byte) ([]byte, error)) *statetest.FaultyStore {
+	s := &statetest.FaultyStore{Store: store}
+	s.OnUpdate = func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+		return s.UpdateThen(ctx, key, fn, func(next []byte) ([]byte, error) {
+			if strings.HasPrefix(key, "saltoks/iq/") {
+				return write(ctx, next)
+			}
+			return next, nil
+		})
+	}
+	return s
+}
+
+// losingLeases loses the lease of an IQ's document the given number of times, after fn
+// has run.
+func losingLeases(store saltostate.Store, times int) *statetest.FaultyStore {
+	return onIQWrite(store, func(_ context.Context, next []byte) ([]byte, error) {
+		if times--; times >= 0 {
+			return nil, conflict{}
+		}
+		return next, nil
+	})
 }
 
 type conflict struct{}
@@ -42,21 +63,10 @@ type conflict struct{}
 func (conflict) Error() string  { return "the lease was lost" }
 func (conflict) Conflict() bool { return true }
 
-func (s *conflictStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	return s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
-		next, err := fn(ctx, current)
-		if err == nil && strings.HasPrefix(key, "saltoks/iq/") && s.left > 0 {
-			s.left--
-			return nil, conflict{}
-		}
-		return next, err
-	})
-}
-
 func TestTheSecretSurvivesALostLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixtureWith(t, saltokstest.Config{Switches: saltokstest.Switches{FirstSecretOnce: true}})
-		act := r.newRemote(r.client, r.newState(&conflictStore{r.store, 2})).Activation()
+		act := r.newRemote(r.client, r.newState(losingLeases(r.store, 2))).Activation()
 		if s := r.must(act.Begin(t.Context(), r.site, r.iq)); s.Step != StepSecretStored {
 			t.Fatalf("%+v", s)
 		}
@@ -287,7 +297,7 @@ func TestRestartAfterAReset(t *testing.T) {
 func TestAStoreThatIsStuckAfterTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
-		stuck := &slowStore{Store: r.store, before: func() {}, d: time.Hour}
+		stuck := slowStore(r.store, time.Hour, func() {})
 		act := r.newRemote(r.client, r.newState(stuck)).Activation()
 		start := time.Now()
 		s, err := act.Begin(t.Context(), r.site, r.iq)
@@ -325,28 +335,25 @@ func TestTheNameIsReadForAShortTime(t *testing.T) {
 	})
 }
 
-// lateStore loses the lease of an IQ's document once, after fn has run, and reports it
-// late: then runs before that.
-type lateStore struct {
-	saltostate.Store
-	meanwhile func()
-}
-
-func (s *lateStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	lost := false
-	err := s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
-		next, err := fn(ctx, current)
-		if lost = err == nil && strings.HasPrefix(key, "saltoks/iq/") && s.meanwhile != nil; lost {
-			return nil, conflict{}
+// losingLeaseLate loses the lease of an IQ's document once, after fn has run, and reports
+// it late: meanwhile runs before that.
+func losingLeaseLate(store saltostate.Store, meanwhile func()) *statetest.FaultyStore {
+	lost, reported := false, false
+	losing := onIQWrite(store, func(_ context.Context, next []byte) ([]byte, error) {
+		if lost {
+			return next, nil
 		}
-		return next, err
+		lost = true
+		return nil, conflict{}
 	})
-	if lost {
-		meanwhile := s.meanwhile
-		s.meanwhile = nil
-		meanwhile()
-	}
-	return err
+	return &statetest.FaultyStore{Store: losing, OnUpdate: func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+		err := losing.Update(ctx, key, fn)
+		if lost && !reported {
+			reported = true
+			meanwhile()
+		}
+		return err
+	}}
 }
 
 // TestALateSecretDoesNotUndoAnActivation: a process stops after it got the first
@@ -355,7 +362,7 @@ func (s *lateStore) Update(ctx context.Context, key string, fn func(context.Cont
 func TestALateSecretDoesNotUndoAnActivation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
-		late := &lateStore{r.store, r.activate}
+		late := losingLeaseLate(r.store, r.activate)
 		act := r.newRemote(r.client, r.newState(late)).Activation()
 		if s, err := act.Begin(t.Context(), r.site, r.iq); err != nil || s.Step != StepActivated {
 			t.Errorf("%+v, %v", s, err)
@@ -371,7 +378,7 @@ func TestTheSecretOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		slow := &slowStore{Store: r.store, before: cancel, d: time.Second}
+		slow := slowStore(r.store, time.Second, cancel)
 		act := r.newRemote(r.client, r.newState(slow)).Activation()
 		if s := r.must(act.Begin(ctx, r.site, r.iq)); s.Step != StepSecretStored || ctx.Err() == nil {
 			t.Errorf("%+v, %v", s, ctx.Err())
@@ -382,22 +389,13 @@ func TestTheSecretOutlivesItsCaller(t *testing.T) {
 	})
 }
 
-// slowStore takes d to write an IQ's document, as long as its context lives.
-type slowStore struct {
-	saltostate.Store
-	before func()
-	d      time.Duration
-}
-
-func (s *slowStore) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	return s.Store.Update(ctx, key, func(fctx context.Context, current []byte) ([]byte, error) {
-		next, err := fn(fctx, current)
-		if err != nil || key[:11] != "saltoks/iq/" {
-			return next, err
-		}
-		s.before()
+// slowStore takes d to write an IQ's document, as long as the context of the Update has
+// not ended. It calls before first.
+func slowStore(store saltostate.Store, d time.Duration, before func()) *statetest.FaultyStore {
+	return onIQWrite(store, func(ctx context.Context, next []byte) ([]byte, error) {
+		before()
 		select {
-		case <-time.After(s.d):
+		case <-time.After(d):
 			return next, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()

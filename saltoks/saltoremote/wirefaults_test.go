@@ -147,28 +147,26 @@ func wireFaults() []faultRow {
 			name: "breaker: cannot be noted", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "recording", commands: 1,
 			with: func(p *faultCase) {
 				badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-				p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return faulttest.ErrHost }}
+				badUpdate(func() error { return faulttest.ErrHost })(p)
 			}},
 		{
 			name: "breaker: cannot be announced", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "recording a wrong", commands: 1,
 			with: func(p *faultCase) {
 				badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-				p.store = hookStore{
-					Store: p.store, p: p, get: func(context.Context, []byte) ([]byte, error) { return nil, nil },
-					update: func(context.Context) error { return faulttest.ErrHost },
-				}
+				badGet(func(*faultCase, context.Context, []byte) ([]byte, error) { return nil, nil })(p)
+				badUpdate(func() error { return faulttest.ErrHost })(p)
 			}},
 		{
 			name: "breaker: the store panics", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "panic in the Store", commands: 1,
 			with: func(p *faultCase) {
 				badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-				p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { panic(faulttest.PlantedPanic) }}
+				badUpdate(func() error { panic(faulttest.PlantedPanic) })(p)
 			}},
 		{
 			name: "breaker: the store forgets to write", verdict: "refused", is: saltoks.ErrOTPInvalid, says: "run statetest", commands: 1,
 			with: func(p *faultCase) {
 				badCode(func(*faultCase, context.Context) (saltoks.OTP, error) { return saltoks.NewOTP("zzzzz"), nil })(p)
-				p.store = hookStore{Store: p.store, p: p, update: func(context.Context) error { return nil }}
+				badUpdate(func() error { return nil })(p)
 			}},
 
 		{

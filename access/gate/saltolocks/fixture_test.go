@@ -25,6 +25,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltoremote"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 // fixture is a simulated site and its gate: a site whose first two locks are the doors
@@ -240,17 +241,10 @@ func badTokens(do func(h *faultFixture, ctx context.Context) (saltoks.Token, err
 	}
 }
 
-type getFunc struct {
-	saltostate.Store
-	get func(ctx context.Context, key string) ([]byte, error)
-}
-
-func (s getFunc) Get(ctx context.Context, key string) ([]byte, error) { return s.get(ctx, key) }
-
 func badDocs(do func(h *faultFixture, ctx context.Context, doc []byte) ([]byte, error)) func(*faultFixture) {
 	return func(h *faultFixture) {
 		right := h.docs
-		h.docs = getFunc{right, func(ctx context.Context, key string) ([]byte, error) {
+		h.docs = &statetest.FaultyStore{Store: right, OnGet: func(ctx context.Context, key string) ([]byte, error) {
 			doc, err := right.Get(ctx, key)
 			if h.on.Load() && err == nil {
 				return do(h, ctx, doc)

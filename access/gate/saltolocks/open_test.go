@@ -17,6 +17,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 // TestConnectingChangesOpenSites: two processes start unconnected. Connecting, choosing
@@ -95,7 +96,7 @@ func TestSessionOutlivesItsStore(t *testing.T) {
 	withHost(t, func(t *testing.T, h *host) {
 		down, hangs := false, false
 		right := h.config.State
-		h.config.State = getFunc{right, func(ctx context.Context, key string) ([]byte, error) {
+		h.config.State = &statetest.FaultyStore{Store: right, OnGet: func(ctx context.Context, key string) ([]byte, error) {
 			switch {
 			case hangs:
 				<-ctx.Done()

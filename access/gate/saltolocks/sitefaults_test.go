@@ -20,42 +20,42 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 	"github.com/doorkit/doorkit/saltoks/saltostate"
+	"github.com/doorkit/doorkit/saltoks/saltostate/statetest"
 )
 
 var errState = errors.New("the State is down")
 
-// breakable is a State that fails while down is set.
-type breakable struct {
-	saltostate.Store
-	down atomic.Bool
-}
-
-func (s *breakable) Get(ctx context.Context, key string) ([]byte, error) {
-	if s.down.Load() {
-		return nil, errState
+// failsWhile returns a store that fails while down is set.
+func failsWhile(down *atomic.Bool, store saltostate.Store) *statetest.FaultyStore {
+	return &statetest.FaultyStore{
+		Store: store,
+		OnGet: func(ctx context.Context, key string) ([]byte, error) {
+			if down.Load() {
+				return nil, errState
+			}
+			return store.Get(ctx, key)
+		},
+		OnUpdate: func(ctx context.Context, key string, fn statetest.UpdateFunc) error {
+			if down.Load() {
+				return errState
+			}
+			return store.Update(ctx, key, fn)
+		},
 	}
-	return s.Store.Get(ctx, key)
-}
-
-func (s *breakable) Update(ctx context.Context, key string, fn func(context.Context, []byte) ([]byte, error)) error {
-	if s.down.Load() {
-		return errState
-	}
-	return s.Store.Update(ctx, key, fn)
 }
 
 // While State is down, every method of a site that needs it returns its error.
 func TestSiteWhileStateIsDown(t *testing.T) {
 	withHost(t, func(t *testing.T, h *host) {
-		state := &breakable{Store: h.config.State}
-		h.config.State = state
+		var down atomic.Bool
+		h.config.State = failsWhile(&down, h.config.State)
 		site := h.open()
 		login, err := site.Auth.Begin(t.Context())
 		h.ok(err)
 		callback, err := h.sim.Consent(t.Context(), login.URL(), saltokstest.Allow())
 		h.ok(err)
 		h.connect(site, saltokstest.Allow())
-		state.down.Store(true)
+		down.Store(true)
 		for name, do := range map[string]func() error{
 			"Open":     func() error { _, err := saltolocks.Open(t.Context(), h.config); return err },
 			"Status":   func() error { _, err := site.Status(t.Context()); return err },
@@ -79,7 +79,7 @@ func TestSiteWhileStateIsDown(t *testing.T) {
 		if !strings.Contains(errorsOf(issues), errState.Error()) {
 			t.Errorf("Doctor: %+v", issues)
 		}
-		state.down.Store(false)
+		down.Store(false)
 		h.sleep(2 * time.Second)
 		h.wantCritical(site, "not_activated")
 	})
@@ -105,7 +105,7 @@ func TestConsentWhileTheConnectionIsUnknown(t *testing.T) {
 		status, err := site.Status(t.Context())
 		h.ok(err)
 		right := h.config.State
-		h.config.State = getFunc{right, func(ctx context.Context, key string) ([]byte, error) {
+		h.config.State = &statetest.FaultyStore{Store: right, OnGet: func(ctx context.Context, key string) ([]byte, error) {
 			if strings.Contains(key, status.ID) {
 				return nil, errState
 			}
@@ -170,18 +170,18 @@ func TestConsentOfAnotherTenantIsLogged(t *testing.T) {
 // that it reported.
 func TestProblemsThatCannotBeRead(t *testing.T) {
 	for name, c := range map[string]struct {
-		fault func(*host, *breakable)
+		fault func(*host, *atomic.Bool)
 		is    error
 	}{
-		"the State":        {func(_ *host, s *breakable) { s.down.Store(true) }, errState},
-		"the site":         {func(h *host, _ *breakable) { h.failing("/sites/" + h.sim.World().Sites[0].ID) }, saltoks.ErrForbidden},
-		"the subscription": {func(h *host, _ *breakable) { h.failing("/subscription") }, saltoks.ErrForbidden},
+		"the State":        {func(_ *host, down *atomic.Bool) { down.Store(true) }, errState},
+		"the site":         {func(h *host, _ *atomic.Bool) { h.failing("/sites/" + h.sim.World().Sites[0].ID) }, saltoks.ErrForbidden},
+		"the subscription": {func(h *host, _ *atomic.Bool) { h.failing("/subscription") }, saltoks.ErrForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withHost(t, func(t *testing.T, h *host) {
-				state := &breakable{Store: h.config.State}
+				var down atomic.Bool
 				log := &jobLog{runs: map[string]int{}, errs: map[string]error{}}
-				h.config.State, h.config.Gate.Observer = state, log
+				h.config.State, h.config.Gate.Observer = failsWhile(&down, h.config.State), log
 				base := h.config.HTTPClient.Transport
 				h.wire = &refusing{base, func(*http.Request) (*http.Response, error) { return nil, nil }}
 				h.config.HTTPClient = &http.Client{Transport: h.wire}
@@ -198,7 +198,7 @@ func TestProblemsThatCannotBeRead(t *testing.T) {
 				if !full() || log.err("problems") != nil {
 					t.Fatalf("problems %+v, %v", site.Gate.Problems(), log.err("problems"))
 				}
-				c.fault(h, state)
+				c.fault(h, &down)
 				h.running(70*time.Minute, site)
 				if err := log.err("problems"); !errors.Is(err, c.is) || !full() {
 					t.Errorf("got %v; problems %+v", err, site.Gate.Problems())
