@@ -54,7 +54,7 @@ func (c *core) id(at siteIQ) string { return userindex.IQID(c.owner, at.site, at
 func (c *core) check(at siteIQ) error {
 	switch {
 	case c == nil:
-		return errZero
+		return errZeroValue
 	case at.site == "" || at.iq == "":
 		return errors.New("the id of a site and of an IQ are required")
 	}

@@ -26,8 +26,8 @@ type Remote struct {
 	outdated outdatedTargets
 }
 
-// errZero is the error of a zero Remote or Activation.
-var errZero = errors.New("the Remote or Activation is a zero value: create it with NewRemote")
+// errZeroValue is the error of a zero Remote or Activation.
+var errZeroValue = errors.New("the Remote or Activation is a zero value: create it with NewRemote")
 
 // core is what Remote and Activation share.
 type core struct {
@@ -122,7 +122,7 @@ func (r *Remote) command(ctx context.Context, t Target, state saltoks.LockState,
 		o(&cfg)
 	}
 	if r.core == nil {
-		return notSentError(errZero)
+		return notSentError(errZeroValue)
 	}
 	if err := t.check(); err != nil {
 		return notSentError(err)

@@ -26,7 +26,7 @@ type Target struct {
 // cannot be reached remotely, which is an error.
 func (r *Remote) Target(ctx context.Context, site saltoks.SiteID, lock saltoks.LockID) (Target, error) {
 	if r.core == nil {
-		return Target{}, notSentError(errZero)
+		return Target{}, notSentError(errZeroValue)
 	}
 	l, err := r.client.Locks.Get(ctx, site, lock)
 	if err != nil {

@@ -61,7 +61,7 @@ func NewFileStore(dir string) (*FileStore, error) {
 	return &FileStore{dir: dir}, nil
 }
 
-var errZeroFileStore = errors.New("saltostate: the FileStore is a zero value: create it with NewFileStore")
+var errZeroValue = errors.New("saltostate: the FileStore is a zero value: create it with NewFileStore")
 
 // path returns the document's file, without a suffix. A key may hold characters
 // that a file name must not; its hash holds none.
@@ -76,7 +76,7 @@ func (s *FileStore) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	if s.dir == "" {
-		return nil, errZeroFileStore
+		return nil, errZeroValue
 	}
 	f, err := openFile(s.path(key)+".doc", os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -102,7 +102,7 @@ func (s *FileStore) Update(ctx context.Context, key string, fn func(ctx context.
 	}
 	defer unlock()
 	if s.dir == "" {
-		return errZeroFileStore
+		return errZeroValue
 	}
 	base := s.path(key)
 	lock, err := lockFile(ctx, base+".lock")

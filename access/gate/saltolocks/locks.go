@@ -55,7 +55,7 @@ func NewLocks(c LocksConfig) (*Locks, error) {
 	return &Locks{func(context.Context) (Session, error) { return s, nil }, c.Now}, nil
 }
 
-var errZero = errors.New("saltolocks: the Locks is a zero value: create it with NewLocks")
+var errZeroValue = errors.New("saltolocks: the Locks is a zero value: create it with NewLocks")
 
 // ErrNoSite reports that SALTO KS is connected, but its site was not chosen.
 var ErrNoSite = errors.New("saltolocks: no site of SALTO KS is chosen: call Site.LinkSite")
@@ -63,7 +63,7 @@ var ErrNoSite = errors.New("saltolocks: no site of SALTO KS is chosen: call Site
 // session returns what a call uses: a client, a remote and a site.
 func (l *Locks) session(ctx context.Context) (Session, error) {
 	if l == nil || l.current == nil {
-		return Session{}, errZero
+		return Session{}, errZeroValue
 	}
 	s, err := l.current(ctx)
 	if err == nil && s.Site == "" {

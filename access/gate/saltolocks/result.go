@@ -42,7 +42,7 @@ var causes = []struct {
 	{saltoks.ErrClientClosed, gate.CauseInternal},
 	{saltostate.ErrSealed, gate.CauseInternal},
 	{saltoremote.ErrOTPFunc, gate.CauseInternal},
-	{errZero, gate.CauseInternal},
+	{errZeroValue, gate.CauseInternal},
 }
 
 // result converts the error of a command to a gate.Result.
