@@ -49,8 +49,8 @@ func readCases(t *testing.T, pattern string) []refCase {
 	return all
 }
 
-// The reference itself must agree with every case, else it proves nothing.
-func TestReferenceCases(t *testing.T) {
+// The reference itself must agree with every case; otherwise the comparison with it proves nothing.
+func TestReferenceAgreesWithCases(t *testing.T) {
 	for _, c := range readCases(t, "cases/*.json") {
 		t.Run(c.Name, func(t *testing.T) {
 			r, err := newReference(c.Facts)

@@ -93,7 +93,7 @@ func (c *Client) Subject(ctx context.Context) (string, error) {
 func (c *Client) Close(ctx context.Context) error {
 	c.closed.Store(true)
 	for _, t := range []http.RoundTripper{c.transport, c.commands} {
-		(&http.Client{Transport: t}).CloseIdleConnections() // ends dials, too
+		(&http.Client{Transport: t}).CloseIdleConnections() // also ends dials
 	}
 	if w, ok := c.cfg.Tokens.(Waiter); ok {
 		return w.Wait(ctx)

@@ -278,7 +278,7 @@ func parseSpan(s string) time.Duration {
 		}
 		s = after
 	}
-	clock, err := time.Parse("15:04:05", s) // reads a fraction, too
+	clock, err := time.Parse("15:04:05", s) // also reads a fraction
 	if err != nil {
 		return 0
 	}

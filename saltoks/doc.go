@@ -8,8 +8,9 @@
 //
 //   - saltoauth turns an admin's consent into a connection whose tokens are
 //     refreshed automatically; a backend client has its password source.
-//   - [NewClient] makes the [Client]. Me, Sites, IQs, Locks, Users, AccessGroups
-//     and Entries are its services; [Client.Do] reaches what has no method.
+//   - [NewClient] makes the [Client]. Me, Sites, IQs, Locks, Users,
+//     AccessGroups, Entries and Incidents are its services; [Client.Do] reaches
+//     what has no method.
 //   - saltoremote activates an IQ once, with the PIN that SALTO sends, and opens
 //     and locks: one code, one request. The calls below it are in [Client.Raw].
 //   - saltostate keeps all state, sealed, in a store of two methods.

@@ -136,7 +136,7 @@ func FuzzRoute(f *testing.F) {
 }
 
 // Do decodes no answer that an earlier attempt made unnecessary, and none that is empty.
-func TestDoOfADeletion(t *testing.T) {
+func TestDoAfterARetriedDeletion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{}

@@ -159,9 +159,9 @@ func zeroCall(t *testing.T, method reflect.Value) (got string) {
 	return "value"
 }
 
-// TestConstructorsRefuseNothing: what is missing or zero is named where the
-// thing is made, not at the door.
-func TestConstructorsRefuseNothing(t *testing.T) {
+// TestZeroConfigsAreRefused: a constructor names everything that is missing or zero; no
+// fault is left to be found at the door.
+func TestZeroConfigsAreRefused(t *testing.T) {
 	env := saltoks.Environment{Name: "test", Issuer: "https://id.example.test", API: "https://api.example.test"}
 	second := func(_ any, err error) error { return err }
 	for name, c := range map[string]struct {

@@ -17,7 +17,7 @@ func TestDemoClock(t *testing.T) {
 	}
 }
 
-// The redirect leads to a page of this program, also in browsers that remove tabs and
+// The redirect leads to a page of this program, even in browsers that remove tabs and
 // treat a backslash as a slash.
 func TestClockRedirectsToOwnPage(t *testing.T) {
 	t.Parallel()

@@ -160,7 +160,7 @@ func TestBookingWhenClocksChange(t *testing.T) {
 	}
 }
 
-// The day of a filter begins and ends with the day at the site, also if the clocks skip its
+// The day of a filter begins and ends with the day at the site, even if the clocks skip its
 // midnight.
 func TestFiltersWhenClocksChange(t *testing.T) {
 	for _, c := range []struct {

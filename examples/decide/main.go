@@ -3,7 +3,7 @@
 //
 //	go run ./examples/decide -facts FACTS -requests REQUESTS
 //
-// access/RULES.md, section 7, says what it prints. The exit status is 0, 1 if a
+// access/RULES.md, section 7, defines what it prints. The exit status is 0, 1 if a
 // request line was bad, 2 if the facts were or the decisions could not be written.
 package main
 

@@ -226,7 +226,7 @@ func TestGettingStarted(t *testing.T) {
 		page = append(page, text...)
 	}
 	sim, data := simulator(t), filepath.Join(t.TempDir(), "host.db")
-	// The command of the page uses the workspace, also if this test runs without it.
+	// The command of the page uses the workspace, even if this test runs without it.
 	env := []string{"SIMULATOR=" + sim.API(), "HOST_ADDR=127.0.0.1:0", "HOST_DB=" + data, "GOWORK="}
 	p := start(t, "../..", env, "sh", "examples/host/simulator.sh")
 	p.prepare(sim, "ada")

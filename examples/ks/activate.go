@@ -26,7 +26,7 @@ SALTO hands the secret out once per user and IQ. If your platform is to open doo
 same SALTO user, activate the IQ from the platform instead: it cannot read the secret that
 ks has stored.
 
-With -restart it activates an IQ again that was reset. With -adopt it takes over a user
+With -restart it activates again an IQ that was reset. With -adopt it takes over a user
 who was activated by another program: it asks for a code of that program (KS_CODE), then
 for the PIN that the user already has.`,
 		setup: func(flags *flag.FlagSet) action {

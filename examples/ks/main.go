@@ -41,7 +41,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // time zones, also where the system has none
+	_ "time/tzdata" // time zones, even if the system has none
 )
 
 func main() {

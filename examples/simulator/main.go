@@ -49,7 +49,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-	_ "time/tzdata" // time zones, also where the system has none
+	_ "time/tzdata" // time zones, even if the system has none
 
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )

@@ -15,7 +15,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// TestSQLiteBackup copies a database while members unlock, and goes on with the
+// TestSQLiteBackup copies a database while members unlock, and continues with the
 // copy: it is whole, its chain holds, and a tap that it has forgotten opens
 // nothing.
 func TestSQLiteBackup(t *testing.T) {

@@ -97,8 +97,8 @@ func TestLocked(t *testing.T) {
 	})
 }
 
-// TestFull fills an SQLite file to its limit; a server whose disk is full is
-// what PostgreSQL's error code says it is.
+// TestFull fills an SQLite file to its limit. For PostgreSQL, the error code alone defines
+// what a full disk is.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, SQLite(t))

@@ -94,7 +94,7 @@ func start(t *testing.T, job task) *process {
 }
 
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // an error says that it ended before
+	_ = p.cmd.Process.Kill() // an error means that it ended before
 	_ = p.cmd.Wait()
 }
 
@@ -232,7 +232,7 @@ func childBusy(ctx context.Context, job task) error {
 	for i := range 4 {
 		all.Go(func() {
 			for n := 0; ; n++ {
-				// No two taps at one instant: movements are told apart by it.
+				// No two taps are at one instant, which identifies movements.
 				at := time.Now().Truncate(10 * time.Microsecond).Add(time.Duration(i) * time.Microsecond)
 				tap := gate.Tap{RequestID: fmt.Sprintf("%s-%d-%08d", job.Prefix, i, n), Member: member(job.First + 4*n + i), Door: "front",
 					TappedAt: at}

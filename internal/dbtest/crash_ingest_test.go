@@ -66,8 +66,8 @@ func (r teller) Meaning(_ context.Context, e storage.VendorEntry) (gate.Meaning,
 
 func (r teller) Name(context.Context, string) (string, error) { return "", nil }
 
-// childIngest ingests, and is killed at a step of it; without a step it goes on
-// until it is killed from outside.
+// childIngest ingests, and is killed at a step of it; without a step it
+// continues until it is killed from outside.
 func childIngest(ctx context.Context, job task) error {
 	s := &stepper{killAt: job.KillAt}
 	g, _, err := openGate(ctx, job, s)
@@ -104,7 +104,7 @@ func (s *scene) lostAnswer(i int, id string) gate.Receipt {
 	return r
 }
 
-// consistent is what look says of a moment in which nothing was written: the
+// consistent returns the result of look at a moment in which nothing was written: the
 // last commit of a killed process may still be on its way in the server.
 func (s *scene) consistent(when string) (proven int) {
 	s.Helper()
@@ -128,9 +128,9 @@ func (s *scene) consistent(when string) (proven int) {
 	}
 }
 
-// look checks what must hold between any two commits: the cursor stands
-// where the entries end, each entry is there once, and what is said to have
-// moved has its proof, its row in the log, its check-in and its certain hold.
+// look checks what must be true between any two commits: the cursor is
+// where the entries end, each entry is there once, and each command that is recorded
+// as moved has its proof, its row in the log, its check-in and its certain hold.
 func (s *scene) look(when string) (proven int, faults []string) {
 	s.Helper()
 	ctx := s.Context()

@@ -75,7 +75,7 @@ func Example_guests() {
 	tap("two")
 	now = start.Add(20 * time.Minute)
 	check(endBooking(ctx, store, now))
-	now = start.Add(40 * time.Minute) // the buffer has ended, too
+	now = start.Add(40 * time.Minute) // the buffer has also ended
 	tap("three")
 	// Output:
 	// denied not_booker

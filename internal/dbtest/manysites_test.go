@@ -47,8 +47,8 @@ func abandoned(t testing.TB, s *sqlstore.Store, site string) storage.RequestKey 
 	return a.Entry.RequestKey
 }
 
-// TestManySitesInOnePass: the jobs of 1,000 sites take two statements each for the lease,
-// one for the search, and those of the sites that have work.
+// TestManySitesInOnePass: for 1,000 sites, each job uses two statements for the lease, one
+// to find the sites with work, and the statements of the work itself.
 func TestManySitesInOnePass(t *testing.T) {
 	Both(t, func(t *testing.T, d Database) {
 		s, r := watched(t, d)
@@ -79,8 +79,7 @@ func TestManySitesInOnePass(t *testing.T) {
 }
 
 // TestManySitesAfterACut: the process that does a job at all sites is cut off from the
-// database in the middle of a pass. Another one, which stood by, does it once the lease is
-// over.
+// database in the middle of a pass. A waiting process does it once the lease is over.
 func TestManySitesAfterACut(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -15,8 +15,8 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// TestQuarterOfThePool: of a pool of four, one connection writes, and three are for the
-// reads of requests, which give them back.
+// TestQuarterOfThePool: in a pool of four connections, writes use one. The other three
+// are for the reads of requests, which return them.
 func TestQuarterOfThePool(t *testing.T) {
 	d := PostgreSQL(t)
 	plain, _ := d.Store(t)

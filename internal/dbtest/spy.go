@@ -97,7 +97,7 @@ func step[T any](c *conn, s Step, do func() (T, error)) (v T, err error) {
 	return v, nil
 }
 
-// ErrBroken is what a broken connection says.
+// ErrBroken is the error of a broken connection.
 var ErrBroken = errors.New("dbtest: the connection broke")
 
 func (c *conn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {

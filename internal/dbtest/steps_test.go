@@ -138,7 +138,7 @@ func (s *scene) visitors(g *gate.Gate, workers int) *visitors {
 	return v
 }
 
-// tap is the next one. No two are at one instant: movements are told apart by it.
+// tap returns the next one. No two are at one instant, which identifies movements.
 func (v *visitors) tap() gate.Tap {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -196,9 +196,9 @@ func (v *visitors) wait(n int, events <-chan struct{}, what string) {
 	}
 }
 
-// finish stops the members and judges the scene. The journal must have each outcome that
-// a receipt says was recorded, and no receipt may say less than what happened. It returns
-// the recorded ones that the journal lost.
+// finish stops the members and checks the scene. The journal must have each outcome that
+// a receipt reports as recorded, and no receipt may report less than what happened. It
+// returns the recorded ones that the journal lost.
 func (v *visitors) finish() (lost []gate.Receipt) {
 	v.s.Helper()
 	v.stop()

@@ -121,7 +121,7 @@ func TestTokens(t *testing.T) {
 	})
 }
 
-// childTokens calls until its time is over and says what it saw.
+// childTokens calls until its time is over and prints what it saw.
 func childTokens(ctx context.Context, job task) error {
 	auth, env, err := job.OAuth.authorizer(ctx, Parse(job.Database))
 	if err != nil {

@@ -183,7 +183,7 @@ var (
 	proofText = regexp.MustCompile(`\[[^]]*\]\(([^)]+)\): "([^"]+)"`)
 )
 
-// proofFaults returns what a proof names and does not exist. page is where it stands.
+// proofFaults returns what a proof names and does not exist. page is the file of the proof.
 func (all tests) proofFaults(page, proof string) (faults []string) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	named, quoted := proofTest.FindAllStringSubmatch(proof, -1), proofText.FindAllStringSubmatch(proof, -1)

@@ -4,7 +4,7 @@
 //
 // Types whose form in JSON is not that of their fields have a [Form]. All other fields
 // are structs, lists, pointers, booleans and strings. A field may be null only if its
-// tag says null:"absent"; then it keeps its zero value.
+// tag has null:"absent"; then it keeps its zero value.
 package strictjson
 
 import (

@@ -54,8 +54,8 @@ func (w *Writer) Text(s string) {
 	w.Write(text)
 }
 
-// Object writes the fields of a struct; those with a writer of their own are in
-// special.
+// Object writes the fields of a struct. Special has the functions that write fields
+// in a form of their own, by key.
 func (w *Writer) Object(v reflect.Value, special map[string]func()) {
 	separator := ""
 	w.WriteByte('{')

@@ -33,7 +33,7 @@ var secretFields = map[string]bool{
 	"password": true, "secret": true, "otp": true, "token": true,
 }
 
-// Note adds a secret, and says what it is.
+// Note adds a secret, and what it is.
 func (p *Tap) Note(what, value string) {
 	if len(value) < 4 {
 		return
@@ -126,7 +126,7 @@ func (p *Tap) Found(text string, planted ...string) (list []string) {
 	return list
 }
 
-// Kinds says which kinds of secrets went by.
+// Kinds returns which kinds of secrets were seen.
 func (p *Tap) Kinds() map[string]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

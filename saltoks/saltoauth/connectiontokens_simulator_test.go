@@ -176,7 +176,7 @@ func TestHangingIdentityServer(t *testing.T) {
 	})
 }
 
-// TestOutageOfTwoHours is an outage as it was measured at the acceptance environment:
+// TestOutageOfTwoHours is an outage as it occurred at the acceptance environment:
 // calls fail with a temporary error, few requests are made, and calls succeed
 // afterwards.
 func TestOutageOfTwoHours(t *testing.T) {

@@ -267,9 +267,9 @@ func TestUnsavedTokensAreSavedLater(t *testing.T) {
 	})
 }
 
-// TestUnsavedTokensUndoNothing: tokens that could not be saved do not replace those of a
+// TestUnsavedTokensDoNotReplaceNewerOnes: tokens that could not be saved do not replace those of a
 // later Reconnect.
-func TestUnsavedTokensUndoNothing(t *testing.T) {
+func TestUnsavedTokensDoNotReplaceNewerOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var full atomic.Bool
 		b := newTokenFixture(t, fullDisk(&full), nil)

@@ -10,8 +10,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// TestResealServiceAccount: a user without a Connection has its activations
-// sealed again, too.
+// TestResealServiceAccount: the activations of a user without a Connection are also
+// sealed again.
 func TestResealServiceAccount(t *testing.T) {
 	ctx := t.Context()
 	sim := saltokstest.New(t, saltokstest.Config{})

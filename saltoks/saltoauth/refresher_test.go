@@ -89,7 +89,7 @@ func TestRejectedDuringARecheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Minute)
-		if _, err := r.Token(t.Context()); err != nil { // confirmed, while the flight goes on
+		if _, err := r.Token(t.Context()); err != nil { // confirmed, while the refresh is in flight
 			t.Fatal(err)
 		}
 		if err := r.Reject(t.Context(), first); err != nil {

@@ -203,7 +203,7 @@ func (c *call) noContent() {
 	c.w.WriteHeader(http.StatusNoContent)
 }
 
-// ok writes a success whose status has not been measured: 200, or 201 with
+// ok writes a success whose status is not verified at SALTO: 200, or 201 with
 // Switches.AnyTwoHundred.
 func (c *call) ok(v any) {
 	if c.sim.cfg.Switches.AnyTwoHundred {

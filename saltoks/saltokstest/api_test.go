@@ -9,7 +9,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// TestRefusals has the requests whose refusals were measured.
+// TestRefusals has the requests whose refusals are verified at SALTO.
 func TestRefusals(t *testing.T) {
 	d := newActivated(t)
 	uid := d.sim.World().Sites[0].UID

@@ -120,8 +120,8 @@ type Switches struct {
 	HoldOfflineEntries bool `json:"hold_offline_entries,omitempty"`
 	// FirstSecretOnce refuses the second read of the first secret. Row 14.
 	FirstSecretOnce bool `json:"first_secret_once,omitempty"`
-	// AnyTwoHundred swaps the success codes that were not measured: 200 for 204, and 201
-	// for 200. Row 18.
+	// AnyTwoHundred swaps the success codes that are not verified at SALTO: 200 for 204,
+	// and 201 for 200. Row 18.
 	AnyTwoHundred bool `json:"any_two_hundred,omitempty"`
 	// UserDelay is how long a new user has no roles and gets no PIN; 0 is 30 seconds,
 	// and a negative delay is none.

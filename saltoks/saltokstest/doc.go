@@ -3,7 +3,7 @@
 // written from WIRE.md, in the folder above. It shares no code with package saltoks, so
 // it serves clients in any language.
 //
-// New and Start run it in memory, also inside a testing/synctest bubble. Serve listens on
+// New and Start run it in memory, including inside a testing/synctest bubble. Serve listens on
 // TCP, as the program examples/simulator does.
 //
 //   - World describes users, sites, IQs and locks: Config.World and the Add methods.

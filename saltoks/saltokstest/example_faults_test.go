@@ -31,7 +31,7 @@ func ExampleFaultNames() {
 	// 200
 }
 
-// A fault occurs once unless Count says otherwise.
+// A fault occurs once unless Count is set.
 func ExampleSim_Fault() {
 	sim := must(saltokstest.Start(saltokstest.Config{}))
 	defer sim.Close()

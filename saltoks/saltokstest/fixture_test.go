@@ -130,8 +130,8 @@ func (f *client) body(state string) string {
 	return `{"locked_state":"` + state + `","otp":"` + f.sim.OTP(f.email, f.iq) + `"}`
 }
 
-// unlock sends one right command and returns the answer; err is what net/http
-// says when there is none.
+// unlock sends one correct command and returns the answer, or the error of net/http if
+// there is none.
 func (f *client) unlock(ctx context.Context) (resp *http.Response, body string, err error) {
 	req, _ := http.NewRequestWithContext(ctx, "PATCH", f.sim.API()+f.locking(), strings.NewReader(f.body("unlocked")))
 	req.GetBody = nil // this client never sends a body twice

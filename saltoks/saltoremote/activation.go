@@ -18,14 +18,15 @@ import (
 //
 // Each step is stored before the next one can start, the secret first; after a
 // crash, State returns where to continue. Calling a step that was already
-// carried out does nothing and is not an error. transitions.go has the complete
-// table.
+// carried out does nothing and is not an error. A step in the wrong order fails with
+// ErrActivationNotBegun, ErrPINNotRequested, ErrPINNotNeeded or ErrNotActivator, and
+// nothing is sent.
 //
 // Do not log this user into SALTO's phone app: the app replaces the secret
 // without notice, and only SALTO's support can repair that.
 //
-// Remote.Activation returns one. It is safe for concurrent use, also by several
-// processes on one store. The zero Activation refuses every call.
+// Remote.Activation returns one. It is safe for concurrent use, including by
+// several processes on one store. The zero Activation refuses every call.
 type Activation struct{ *core }
 
 // ActivationStep is the progress of an activation.

@@ -248,7 +248,7 @@ func TestClockOffsetWithinASecond(t *testing.T) {
 	})
 }
 
-// SALTO's own refusal is the result of a check, also if it is a block.
+// SALTO's own refusal is the result of a check, even if it is a block.
 func TestCheckOfABlockedUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFixture(t)

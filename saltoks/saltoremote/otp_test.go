@@ -23,7 +23,7 @@ func testIQKey(t testing.TB, pin string) saltoks.IQKey {
 	return saltoks.IQKey{Secret: saltoks.NewSecret("A1B2C3D4E5F60718"), PIN: p}
 }
 
-// The wanted codes were made with md5sum(1) on the text of WIRE.md 3.1.
+// The expected codes were made with md5sum(1) on the text of WIRE.md 3.1.
 func TestOTPFormula(t *testing.T) {
 	amsterdam := time.FixedZone("", 3600)
 	for _, c := range []struct {

@@ -197,7 +197,7 @@ func (r *fixture) checkTooLate(err error) {
 	}
 }
 
-// TestAClockSetBackWhileDialing: with a transport of the host, too, the elapsed time
+// TestAClockSetBackWhileDialing: even with a transport of the host, the elapsed time
 // counts as well as the clock.
 func TestAClockSetBackWhileDialing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -143,7 +143,7 @@ func fields(d iqDoc) map[string]any {
 
 // An open breaker refuses the calls that send a code; the same PIN may be sent again at
 // once; an answer to an earlier call changes nothing.
-func TestTransitionsDependOn(t *testing.T) {
+func TestTransitionConditions(t *testing.T) {
 	docs := activationDocs()
 	for _, kind := range []eventKind{adopt, confirm, deactivate} {
 		doc := docs["PIN requested"]

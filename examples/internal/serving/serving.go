@@ -38,7 +38,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, jobs ...func(con
 		work.Go(func() { job(ctx) })
 	}
 	err := serve(ctx, l, h)
-	stop() // also if the server failed
+	stop() // even if the server failed
 	work.Wait()
 	return err
 }

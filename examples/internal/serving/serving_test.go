@@ -54,7 +54,7 @@ func TestServeFinishesRequests(t *testing.T) {
 	})
 }
 
-// The jobs run beside the server and end with it, also if it fails. Serve waits for them.
+// The jobs run beside the server and end with it, even if it fails. Serve waits for them.
 func TestServeRunsJobs(t *testing.T) {
 	for name, end := range map[string]func(stop func(), l *pipes){
 		"the context ends": func(stop func(), _ *pipes) { stop() },

@@ -30,7 +30,7 @@ type world struct {
 	jobs      int
 	moves     []string      // files
 	verifying time.Duration // of check
-	recorded  []string      // the requests whose receipt says that their door moved and that it is recorded
+	recorded  []string      // the requests whose receipt reports that their door moved and that it is recorded
 }
 
 // build fills a new database of the server.

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// ErrMissing says that this machine has no PostgreSQL server to start.
+// ErrMissing is returned if this machine has no PostgreSQL server to start.
 var ErrMissing = errors.New("no PostgreSQL server found: install the package \"postgresql\" (Debian, Ubuntu: apt-get install " +
 	"postgresql), put initdb into PATH, or set DOORKIT_TEST_POSTGRES to the DSN of a server where databases may be created")
 
@@ -157,7 +157,7 @@ func (s *Server) Up(ctx context.Context) error {
 	}
 	done := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // a killed server's status says nothing
+		_ = cmd.Wait() // a killed server's status means nothing
 		close(done)
 	}()
 	s.cmd, s.done = cmd, done

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// ErrNoPooler says that this machine has no PgBouncer.
+// ErrNoPooler is returned if this machine has no PgBouncer.
 var ErrNoPooler = errors.New("no pgbouncer found: install the package \"pgbouncer\" (Debian, Ubuntu: apt-get install pgbouncer), " +
 	"or put it into PATH")
 
@@ -58,7 +58,7 @@ func (s *Server) Pool(ctx context.Context, database string, size int) (dsn strin
 	}
 	done := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // a killed process's status says nothing
+		_ = cmd.Wait() // a killed process's status means nothing
 		close(done)
 	}()
 	stop = func() {

@@ -15,7 +15,7 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// errCut is what a cut network says before a byte is written.
+// errCut is the error of a cut network before a byte is written.
 var errCut = &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("the soak cut the network")}
 
 // shaky is the storage as the sites see it: now and then a call fails before it

@@ -153,7 +153,7 @@ func (l *ledger) recent(site string, at time.Time) (list []injection) {
 	return list
 }
 
-// explains says which fault may raise which alert; anything else must not occur.
+// explains lists which faults may raise which alert; anything else must not occur.
 var explains = map[gate.Cause][]string{
 	gate.CauseStoreUnavailable: {"database"},
 	gate.CauseCloudUnavailable: {"network", "identity"},

@@ -27,8 +27,8 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltostate"
 )
 
-// member is what the soak knows of a person, so that it can tell by itself who
-// may open what.
+// member is what the soak knows of a person, so that it can decide without the library
+// who may open what.
 type member struct {
 	id, kind string
 	blocked  bool

@@ -17,7 +17,7 @@ func ExampleRun() {
 	// Output:
 }
 
-// A store says what a write leaves behind: here, the number of writes.
+// A store reports what a write leaves behind: here, the number of writes.
 func ExampleRunUnchanged() {
 	_ = func(t *testing.T, s saltostate.Store, writes func() int) {
 		statetest.RunUnchanged(t, s, func() (string, error) { return strconv.Itoa(writes()), nil })
@@ -25,7 +25,7 @@ func ExampleRunUnchanged() {
 	// Output:
 }
 
-// A lease is taken away as another process would whose clock says it is over.
+// A lease is taken away as by another process whose clock is past its end.
 func ExampleRunConflict() {
 	_ = func(t *testing.T, s saltostate.Store, db *sql.DB) {
 		statetest.RunConflict(t, s, func(key string, doc []byte) error {

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// Object is an item of a list as it stands in the answer.
+// Object is an item of a list as it is in the answer.
 type Object = map[string]any
 
 // Query is the OData part of a list request.
