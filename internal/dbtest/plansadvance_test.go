@@ -20,17 +20,11 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// TestPlansInAdvance asks the server for the plans of the statements inside
+// plansInAdvance asks the server for the plans of the statements inside
 // doorkit_advance, at a site with a long journal: on the first runs, which plan for the
 // values, and after ten on one connection, when a plan for any values may replace them.
 // None may read a table from end to end, nor more pages than a few rows account for.
-func TestPlansInAdvance(t *testing.T) {
-	t.Parallel()
-	d := PostgreSQL(t)
-	d.Store(t) // migrates
-	long := scaled(1_000_000, 150_000)
-	oldRecords(t, d.Raw(t), long)
-
+func plansInAdvance(t *testing.T, d Database, long int) {
 	config, err := pgx.ParseConfig(d.DSN)
 	must(t, err)
 	var mu sync.Mutex

@@ -16,19 +16,11 @@ import (
 	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
-// TestPlansAfterRuns runs the reads and deletions of a site with a long log ten times on
+// plansAfterRuns runs the reads and deletions of a site with a long log ten times on
 // one connection. After five runs PostgreSQL may replace the plan for the values with
 // one for any values; neither may read more pages than the rows it returns account for.
-func TestPlansAfterRuns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a million rows; with -short, TestPlans checks the first plans")
-	}
-	t.Parallel()
-	d := PostgreSQL(t)
-	const long = 1_000_000
-	d.Store(t) // migrates
+func plansAfterRuns(t *testing.T, d Database, long int) {
 	db := d.Raw(t)
-	oldRecords(t, db, long)
 	r := &recorder{}
 	hookedDB, err := d.OpenHooked(r.hook)
 	must(t, err)
@@ -204,33 +196,3 @@ func pagesAfterRuns(t *testing.T, db *sql.DB, step Step) (pages int, plan string
 
 // touched finds the pages that a node of a plan read.
 var touched = regexp.MustCompile(`Buffers: shared (hit|read)=(\d+)`)
-
-// oldRecords stores the records of a site that has been used for n minutes. One in 5000
-// rows of the log has each of the rare outcomes. It is the only site, so that a plan for
-// any site has to expect all rows of the table.
-func oldRecords(t *testing.T, db *sql.DB, n int) {
-	t.Helper()
-	at := fmt.Sprintf("(%d + i * 60000000::bigint)", noon.UnixMicro())
-	outcome := `CASE WHEN i % 5000 = 1 THEN 'unconfirmed' WHEN i % 5000 = 3 THEN 'not_sent' WHEN i % 5000 = 11 THEN 'refused'
-		WHEN i % 20 = 6 THEN 'denied' ELSE 'accepted' END`
-	series := fmt.Sprintf("generate_series(1, %d) AS i", n)
-	for _, q := range []string{
-		`INSERT INTO doorkit_chains (site, base_seq, base_hash, head_seq, head_hash, switch_off, switch_by, switch_why)
-			VALUES ('loft', 0, decode(repeat('00', 32), 'hex'), ` + strconv.Itoa(n) + `, decode(repeat('00', 32), 'hex'), 0, '', '')`,
-		`INSERT INTO doorkit_log (site, seq, at, ref, door, action, outcome, reason, commitment, hash, member, actor, salt, detail)
-			SELECT 'loft', i, ` + at + `, 0, 'door' || i % 13, 'unlock', CASE WHEN i % 2 = 0 AND i % 20 <> 6 THEN 'sending' ELSE ` + outcome +
-			` END, '', decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 'm' || i % 500, '', '', '{}' FROM ` + series,
-		`INSERT INTO doorkit_journal (site, member, request_id, attempt_id, fingerprint, door, action, outcome, begun, send_by, settled, seq,
-			shared_with, doc) SELECT 'loft', 'm' || i % 500, 'r' || i, 'a' || i, '', 'door' || i % 13, 'unlock', ` + outcome + `, ` + at + `, ` +
-			at + `, ` + at + `, i, '', '{}' FROM ` + series + ` WHERE i % 4 = 1`,
-		`INSERT INTO doorkit_check_ins (site, member, visit, door, action, request_id, at, day) SELECT 'loft', 'm' || i % 500, 'v' || i,
-			'door1', 'unlock', '', ` + at + `, '' FROM ` + series + ` WHERE i % 4 = 1`,
-		`INSERT INTO doorkit_vendor_log (site, id, lock_id, at, what, detail, opened_by, user_id, raw) SELECT 'loft', 'e' || i,
-			'door' || i % 13, ` + at + `, '', '', '', '', '{}' FROM ` + series + ` WHERE i % 4 = 1`,
-		"VACUUM ANALYZE",
-	} {
-		if _, err := db.ExecContext(t.Context(), q); err != nil {
-			t.Fatalf("%s: %v", q, err)
-		}
-	}
-}
