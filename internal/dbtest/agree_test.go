@@ -33,7 +33,7 @@ type pair struct {
 func agree(t *testing.T, ask func(*pair)) {
 	Both(t, func(t *testing.T, d Database) {
 		store, _ := d.Store(t)
-		for seed := range uint64(scaled(15, 4)) {
+		for seed := range uint64(repeats(15, 6, 4)) {
 			p := &pair{t, rand.New(rand.NewPCG(seed, 5)), memstore.New(), store, fmt.Sprint("site-", seed), nil}
 			for range 60 {
 				ask(p)
@@ -214,7 +214,7 @@ func TestFactsAgree(t *testing.T) {
 			return all, nil
 		})
 	})
-	if accepted < scaled(400, 80) {
+	if accepted < repeats(400, 140, 80) {
 		t.Errorf("only %d writes were accepted", accepted)
 	}
 }

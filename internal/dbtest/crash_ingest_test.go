@@ -226,7 +226,7 @@ func TestKilledWhileIngesting(t *testing.T) {
 // instant, while commands lose their answers.
 func TestIngestersKilledAtRandom(t *testing.T) {
 	t.Parallel()
-	rounds := scaled(40, 5)
+	rounds := repeats(40, 15, 5)
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		for i := range rounds {

@@ -28,12 +28,15 @@ type scene struct {
 
 func newScene(t *testing.T, d Database) *scene {
 	t.Helper()
-	store, _ := d.Store(t)
+	store, db := d.Store(t)
 	fillSite(t, store, "loft")
-	for i := range 300 {
-		must(t, store.PutMember(t.Context(), "loft", gate.Member{Member: access.Member{ID: member(i),
-			Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
-	}
+	must(t, store.PutMember(t.Context(), "loft", gate.Member{Member: access.Member{ID: member(0),
+		Memberships: []access.Membership{{ID: "m1", Type: "resident"}}}}))
+	_, err := db.ExecContext(t.Context(), `WITH RECURSIVE others (i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM others WHERE i < 1299)
+		INSERT INTO doorkit_members (site, id, version, doc)
+		SELECT site, 'member-' || substr(CAST(i AS TEXT), 2), version, replace(doc, 'member-000', 'member-' || substr(CAST(i AS TEXT), 2))
+		FROM doorkit_members, others WHERE id = 'member-000'`)
+	must(t, err)
 	return &scene{t, d, store, filepath.Join(t.TempDir(), "doors")}
 }
 
@@ -197,7 +200,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 // TestKilledAtRandom kills a busy process again and again, at any instant.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
-	kills := scaled(150, 10)
+	kills := repeats(150, 50, 10)
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
 		for i := range kills {

@@ -28,12 +28,12 @@ func TestConnectionsCutAtRandom(t *testing.T) {
 			must(t, err)
 			r.cutAtRandom(uint64(len(name)), 60_000)
 			v := s.visitors(g, 6)
-			v.open(scaled(200, 30))
+			v.open(repeats(200, 70, 30))
 			r.cutAtRandom(0, 0)
 			if lost := v.finish(); len(lost) > 0 {
 				t.Errorf("%d recorded outcomes were lost, the first is %+v", len(lost), lost[0])
 			}
-			if n := r.cuts.Load(); n < int64(scaled(50, 5)) {
+			if n := r.cuts.Load(); n < int64(repeats(50, 15, 5)) {
 				t.Errorf("only %d connections were cut", n)
 			} else {
 				t.Logf("%d connections were cut", n)

@@ -37,9 +37,16 @@ func useMemory() {
 }
 
 // scaled returns how often a test repeats something: fewer times with -short.
-func scaled(full, short int) int {
-	if testing.Short() {
+func scaled(full, short int) int { return repeats(full, full, short) }
+
+// repeats returns how often a test repeats something random: the full number of times with
+// DOORKIT_FULL=1, as in .ci/run full, and fewer with -short.
+func repeats(full, usual, short int) int {
+	switch {
+	case testing.Short():
 		return short
+	case os.Getenv("DOORKIT_FULL") == "1":
+		return full
 	}
-	return full
+	return usual
 }

@@ -37,7 +37,7 @@ func TestQuestionSuffices(t *testing.T) {
 				}
 			}
 			reasons := map[access.Reason]int{}
-			for range scaled(1500, 300) {
+			for range repeats(1500, 600, 300) {
 				q := access.Request{
 					Member: facts.Members[random.IntN(len(facts.Members))].ID, Door: facts.Doors[random.IntN(len(facts.Doors))].ID,
 					Action: access.Unlock, At: instants[random.IntN(len(instants))],
