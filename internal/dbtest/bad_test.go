@@ -18,7 +18,6 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 	"github.com/doorkit/doorkit/access/gate/storage"
-	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
 )
 
 // tap is a new tap of a member of the scene.
@@ -347,12 +346,7 @@ func TestFailedWriteChangesNothing(t *testing.T) {
 // receipt reports that it opened, and that this could not be recorded.
 func TestServerGoesAway(t *testing.T) {
 	t.Parallel()
-	server, err := pgserver.Start(t.Context())
-	if errors.Is(err, pgserver.ErrMissing) {
-		t.Skip(err)
-	}
-	must(t, err)
-	defer server.Close()
+	server := ownServer(t)
 	s := newScene(t, Database{sqlstore.PostgreSQL, server.DSN("postgres")})
 	s.works(1)
 	move := doors{path: s.doors}

@@ -85,17 +85,17 @@ func childIngest(ctx context.Context, job task) error {
 	}
 }
 
-// lostAnswer is a command whose door moved and whose answer got lost: every
-// other one opens the front door, the others begin office mode at the lab.
-func (s *scene) lostAnswer(i int, id string) gate.Receipt {
+// lostAnswer is a command whose door moved and whose answer got lost: it opens the front
+// door, or begins office mode at another one.
+func (s *scene) lostAnswer(i int, door, id string) gate.Receipt {
 	s.Helper()
 	g, err := gate.New(gate.Config{Site: "loft", Facts: s.store, Records: s.store, Locks: silent{doors{path: s.doors}},
 		CheckIns: gate.EveryUnlock})
 	must(s.T, err)
-	tap := gate.Tap{RequestID: id, Member: member(i), Door: "front", TappedAt: time.Now()}
+	tap := gate.Tap{RequestID: id, Member: member(i), Door: door, TappedAt: time.Now()}
 	move := g.Unlock
-	if i%2 == 1 {
-		tap.Door, move = "lab", g.StartOfficeMode
+	if door != "front" {
+		move = g.StartOfficeMode
 	}
 	r, err := move(s.Context(), tap)
 	if err != nil || r.Outcome != storage.Unconfirmed || !r.Recorded {
@@ -188,10 +188,34 @@ func (s *scene) ingest() gate.IngestReport {
 	report, err := s.gate(0).Ingest(ctx, teller{toldIn(s.doors)})
 	must(s.T, err)
 	s.consistent("after Ingest")
-	_, err = s.store.EndHolds(ctx, "loft", "lab", time.Now(), storage.LogEntry{At: time.Now().Truncate(time.Microsecond), Door: "lab",
-		Action: "hold_end"})
+	holds, err := s.store.Holds(ctx, "loft")
 	must(s.T, err)
+	for _, h := range holds {
+		_, err = s.store.EndHolds(ctx, "loft", h.Door, time.Now(), storage.LogEntry{At: time.Now().Truncate(time.Microsecond), Door: h.Door,
+			Action: "hold_end"})
+		must(s.T, err)
+	}
 	return report
+}
+
+// labs adds doors like the lab.
+func (s *scene) labs(n int) (doors []string) {
+	s.Helper()
+	rules, err := s.store.Rules(s.Context(), "loft")
+	must(s.T, err)
+	lab, err := s.store.Door(s.Context(), "loft", "lab")
+	must(s.T, err)
+	lab.Version = 0
+	for i := range n {
+		lab.ID = fmt.Sprintf("lab-%d", i)
+		lab.Link.Lock = "lock-" + lab.ID
+		must(s.T, s.store.PutDoor(s.Context(), "loft", lab))
+		resident := &rules.MembershipTypes[0]
+		resident.Doors = append(resident.Doors, access.DoorHours{Door: lab.ID, Hours: access.Always()})
+		doors = append(doors, lab.ID)
+	}
+	must(s.T, s.store.PutRules(s.Context(), rules))
+	return doors
 }
 
 // TestKilledWhileIngesting kills a process at every step of an Ingest that
@@ -200,10 +224,11 @@ func TestKilledWhileIngesting(t *testing.T) {
 	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {
 		s := newScene(t, d)
+		labs := s.labs(10) // of many commands to one lock within a minute, each has to be matched with each
 		step, n, byChild := 1, 0, 0
 		for killed := true; killed; step += scaled(1, 6) {
 			n++
-			s.lostAnswer(2*n+1, fmt.Sprintf("lost-answer-%04d", n)) // office mode: it has every step
+			s.lostAnswer(n, labs[n%len(labs)], fmt.Sprintf("lost-answer-%04d", n)) // office mode: it has every step
 			job := s.task("ingest")
 			job.KillAt = step
 			killed = start(t, job).wait(t)
@@ -233,7 +258,7 @@ func TestIngestersKilledAtRandom(t *testing.T) {
 			a, b := start(t, s.task("ingest")), start(t, s.task("ingest"))
 			a.line(t)
 			b.line(t)
-			s.lostAnswer(i, fmt.Sprintf("lost-answer-%04d", i))
+			s.lostAnswer(i, []string{"front", "lab"}[i%2], fmt.Sprintf("lost-answer-%04d", i))
 			select {
 			case <-time.After(rand.N(30 * time.Millisecond)):
 			case <-t.Context().Done():

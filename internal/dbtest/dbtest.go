@@ -152,10 +152,29 @@ func PostgreSQL(t testing.TB) Database {
 // server is the one that this process started.
 var server struct {
 	sync.Mutex
-	tried bool
-	own   *pgserver.Server
-	dsn   string
-	err   error
+	tried    bool
+	own      *pgserver.Server
+	dsn      string
+	err      error
+	template *pgserver.Server
+}
+
+// newServer starts a server on a copy of a new database cluster.
+func newServer(ctx context.Context) (*pgserver.Server, error) {
+	server.Lock()
+	defer server.Unlock()
+	return newServerLocked(ctx)
+}
+
+func newServerLocked(ctx context.Context) (*pgserver.Server, error) {
+	if server.template == nil {
+		template, err := pgserver.Template(ctx)
+		if err != nil {
+			return nil, err
+		}
+		server.template = template
+	}
+	return server.template.Copy(ctx)
 }
 
 func shared() (string, error) {
@@ -170,18 +189,22 @@ func shared() (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if server.own, server.err = pgserver.Start(ctx); server.err == nil {
+	if server.own, server.err = newServerLocked(ctx); server.err == nil {
 		server.dsn = server.own.DSN("postgres")
 	}
 	return server.dsn, server.err
 }
 
-// StopServer stops the server, if this process started one.
+// StopServer stops the server that all tests share, if this process started one.
 func StopServer() {
 	server.Lock()
 	defer server.Unlock()
 	if server.own != nil {
 		server.own.Close()
 		server.own = nil
+	}
+	if server.template != nil {
+		server.template.Close()
+		server.template = nil
 	}
 }

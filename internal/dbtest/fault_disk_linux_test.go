@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
-	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
 )
 
 // disk is a small file system of its own.
@@ -146,16 +145,4 @@ func (s *scene) untilLogIsFull(db *sql.DB) error {
 		}
 	}
 	return errors.New("the write-ahead log never filled the disk")
-}
-
-// ownServer is a server of one test.
-func ownServer(t *testing.T, options ...string) *pgserver.Server {
-	t.Helper()
-	server, err := pgserver.Start(t.Context(), options...)
-	if errors.Is(err, pgserver.ErrMissing) {
-		t.Skip(err)
-	}
-	must(t, err)
-	t.Cleanup(server.Close)
-	return server
 }

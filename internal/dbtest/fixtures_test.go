@@ -3,7 +3,9 @@
 package dbtest
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/sqlstore"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/internal/dbtest/pgserver"
 	"github.com/doorkit/doorkit/reservation"
 )
 
@@ -75,6 +78,22 @@ func hooked(t testing.TB, d Database, hook Hook) *sqlstore.Store {
 	must(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// ownServer is a server of one test. The options are those of initdb.
+func ownServer(t *testing.T, options ...string) *pgserver.Server {
+	t.Helper()
+	start := newServer
+	if len(options) > 0 {
+		start = func(ctx context.Context) (*pgserver.Server, error) { return pgserver.Start(ctx, options...) }
+	}
+	server, err := start(t.Context())
+	if errors.Is(err, pgserver.ErrMissing) {
+		t.Skip(err)
+	}
+	must(t, err)
+	t.Cleanup(server.Close)
+	return server
 }
 
 func must(t testing.TB, err error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -111,6 +112,9 @@ func TestSettleFirst(t *testing.T) {
 	}
 	close(moved)
 	<-records.settles
+	for tick := time.NewTicker(time.Millisecond); !waits("Settle"); { // before that, the others could pass it
+		<-tick.C
+	}
 	must(t, tx.Rollback())
 	all.Wait()
 	if !receipt.Opened() || !receipt.Recorded {
@@ -122,6 +126,18 @@ func TestSettleFirst(t *testing.T) {
 			t.Errorf("the outcome of attempt %d is row %d, after most of the %d new attempts", receipt.LogRow, row.Seq, taps)
 		}
 	}
+}
+
+// waits reports whether a call of the store waits for its turn, or for the server.
+func waits(call string) bool {
+	stacks := make([]byte, 8<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for s := range strings.SplitSeq(string(stacks), "\n\n") {
+		if (strings.Contains(s, " [select]:") || strings.Contains(s, " [IO wait]:")) && strings.Contains(s, "sqlstore.(*Store)."+call+"(") {
+			return true
+		}
+	}
+	return false
 }
 
 // frozenWithin is how long a process that froze may stop its site in others.

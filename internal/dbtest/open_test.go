@@ -21,12 +21,7 @@ import (
 // pool is a new database behind a real PgBouncer in transaction mode.
 func pool(t *testing.T, connections int) Database {
 	t.Helper()
-	server, err := pgserver.Start(t.Context())
-	if errors.Is(err, pgserver.ErrMissing) {
-		t.Skip(err)
-	}
-	must(t, err)
-	t.Cleanup(server.Close)
+	server := ownServer(t)
 	dsn, stop, err := server.Pool(t.Context(), "postgres", connections)
 	if errors.Is(err, pgserver.ErrNoPooler) {
 		t.Skip(err)

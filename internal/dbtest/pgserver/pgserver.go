@@ -36,19 +36,44 @@ type Server struct {
 // on it, with syncing on. When run by root it runs as the user postgres or
 // nobody, because PostgreSQL refuses root. The options are those of initdb.
 func Start(ctx context.Context, options ...string) (*Server, error) {
-	// What initdb writes need not be synced; what tests write is.
-	args := append([]string{"-U", "doorkit", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"}, options...)
-	return start(ctx, "initdb", args...)
+	return up(ctx, func(s *Server) error { return s.initdb(ctx, options) })
+}
+
+// Template makes a database cluster like Start and starts no server on it. Copies of it
+// take a tenth of the time of a new one.
+func Template(ctx context.Context) (*Server, error) {
+	return prepare(func(s *Server) error { return s.initdb(ctx, nil) })
+}
+
+// Copy starts a server on a copy of the data of s, which must be down.
+func (s *Server) Copy(ctx context.Context) (*Server, error) {
+	return up(ctx, func(c *Server) error { return c.run(ctx, "cp", "-Rp", s.data(), c.data()) })
 }
 
 // Standby starts a server that is a copy of s and receives its changes, as a hot
 // standby. from is the connection string by which it reaches s.
 func (s *Server) Standby(ctx context.Context, from string) (*Server, error) {
-	return start(ctx, "pg_basebackup", "-d", from, "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
+	return up(ctx, func(c *Server) error {
+		return c.run(ctx, filepath.Join(c.bin, "pg_basebackup"), "-D", c.data(), "-d", from, "--write-recovery-conf",
+			"--wal-method=stream", "--checkpoint=fast", "--no-sync")
+	})
 }
 
-// start starts a server on the data that a program puts into the folder behind -D.
-func start(ctx context.Context, program string, args ...string) (*Server, error) {
+// up starts a server on the data that fill makes.
+func up(ctx context.Context, fill func(*Server) error) (*Server, error) {
+	s, err := prepare(fill)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Up(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare returns a server that is down, on the data that fill makes.
+func prepare(fill func(*Server) error) (*Server, error) {
 	bin, err := find()
 	if err != nil {
 		return nil, err
@@ -58,19 +83,28 @@ func start(ctx context.Context, program string, args ...string) (*Server, error)
 		return nil, err
 	}
 	s := &Server{dir: dir, bin: bin}
-	if err := s.own(); err != nil {
-		os.RemoveAll(dir)
-		return nil, err
+	if err = s.own(); err == nil {
+		err = fill(s)
 	}
-	if out, err := s.command(ctx, program, append([]string{"-D", s.data()}, args...)...).CombinedOutput(); err != nil {
+	if err != nil {
 		os.RemoveAll(dir)
-		return nil, fmt.Errorf("%s: %w: %s", program, err, out)
-	}
-	if err := s.Up(ctx); err != nil {
-		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Server) initdb(ctx context.Context, options []string) error {
+	// What initdb writes need not be synced; what tests write is.
+	args := []string{"-D", s.data(), "-U", "doorkit", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"}
+	return s.run(ctx, filepath.Join(s.bin, "initdb"), append(args, options...)...)
+}
+
+// run runs a program to its end as the user of the server.
+func (s *Server) run(ctx context.Context, program string, args ...string) error {
+	if out, err := s.command(ctx, program, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, out)
+	}
+	return nil
 }
 
 // find returns the folder of the server's programs.
@@ -119,8 +153,8 @@ func (s *Server) Folder(path string) error {
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
-func (s *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+func (s *Server) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = s.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred, Setpgid: true}
 	return cmd
@@ -149,8 +183,8 @@ func (s *Server) Up(ctx context.Context) error {
 	}
 	defer log.Close()
 	// The server must outlive ctx, which limits the start alone.
-	cmd := s.command(context.WithoutCancel(ctx), "postgres", "-D", s.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir,
-		"-c", "max_connections=300", "-c", "shared_buffers=64MB")
+	cmd := s.command(context.WithoutCancel(ctx), filepath.Join(s.bin, "postgres"), "-D", s.data(), "-c", "listen_addresses=",
+		"-c", "unix_socket_directories="+s.dir, "-c", "max_connections=300", "-c", "shared_buffers=64MB")
 	cmd.Stderr, cmd.Stdout = log, log
 	if err := cmd.Start(); err != nil {
 		return err
