@@ -136,7 +136,7 @@ func childTokens(ctx context.Context, job task) error {
 		return err
 	}
 	var c calls
-	pace := time.NewTicker(10 * time.Millisecond) // without it eight processes only compete for the processor
+	pace := time.NewTicker(20 * time.Millisecond) // without it eight processes only compete for the processor
 	defer pace.Stop()
 	for end := time.Now().Add(job.OAuth.For); time.Now().Before(end); <-pace.C {
 		c.Done++
