@@ -2,6 +2,7 @@ package saltoauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/doorkit/doorkit/saltoks/internal/userindex"
@@ -46,6 +47,11 @@ func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgem
 		return nil, usableDoc(doc, a.id.env.Name, id)
 	})
 	source := a.source(id)
+	if err == nil || errors.Is(err, ErrNotConnected) { // a caller that has the source gets ErrNotConnected
+		a.mu.Lock()
+		delete(a.sources, id)
+		a.mu.Unlock()
+	}
 	if err != nil {
 		source.drop() // it may be deleted: the next call reads it again
 		return Disconnected{}, err

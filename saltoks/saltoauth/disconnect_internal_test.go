@@ -1,6 +1,7 @@
 package saltoauth
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 // TestDisconnectAsTheServerAllows: Disconnect works with the secret in the form, and if
-// discovery names no revocation endpoint.
+// discovery names no revocation endpoint. The Authorizer keeps nothing of the connection.
 func TestDisconnectAsTheServerAllows(t *testing.T) {
 	for name, c := range map[string]struct {
 		inBody  bool
@@ -60,9 +61,19 @@ func TestDisconnectAsTheServerAllows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			source := auth.Tokens(conn)
 			done, err := auth.Disconnect(t.Context(), conn.ID, AcknowledgeDisconnect)
 			if err != nil || done.Revoked != c.revoked || done.RevokeErr != nil {
 				t.Errorf("%s: %+v, %v", name, done, err)
+			}
+			if _, err := source.Token(t.Context()); !errors.Is(err, ErrNotConnected) {
+				t.Errorf("%s: a client that still has the source: %v", name, err)
+			}
+			if _, err := auth.Disconnect(t.Context(), conn.ID, AcknowledgeDisconnect); !errors.Is(err, ErrNotConnected) {
+				t.Errorf("%s: again: %v", name, err)
+			}
+			if n := len(auth.sources); n > 0 {
+				t.Errorf("%s: %d sources of connections that are gone", name, n)
 			}
 		})
 	}
