@@ -139,6 +139,9 @@ func (b *fixture) log() []string {
 		if err != nil {
 			b.Fatal(err)
 		}
+		if row.Ref >= row.Seq {
+			b.Errorf("row %d refers to row %d", row.Seq, row.Ref)
+		}
 		list = append(list, fmt.Sprintf("%s/%s/%s", row.Action, row.Outcome, row.Reason))
 	}
 	if _, err := storage.Verify(b.Context(), b.store, site, gate.Head{}, gate.Head{}); err != nil {

@@ -172,6 +172,31 @@ func TestRunnersDoNotWaitForASite(t *testing.T) {
 	})
 }
 
+// TestRunnersSpreadDespiteASite: where the sites are spread over the interval, a site that
+// hangs does not delay the next turn of the others.
+func TestRunnersSpreadDespiteASite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sites := 0
+		h := newManySites(t, memstore.New(), 10, func(c *gate.RunnerConfig) {
+			hangs := sites == 0
+			sites++
+			c.Jobs = []gate.Job{{Name: "own", Every: time.Minute, Run: func(ctx context.Context) error {
+				if hangs {
+					select {
+					case <-ctx.Done():
+					case <-time.After(150 * time.Second):
+					}
+				}
+				return nil
+			}}}
+		})
+		runHosts(t, 20*time.Minute, h)
+		if n := len(h.events("own", "site-009")); n < 18 {
+			t.Errorf("the others had %d turns in 20 minutes", n)
+		}
+	})
+}
+
 // TestRunnersSearchFails: while the sites with work cannot be found, each is reported as
 // failed.
 func TestRunnersSearchFails(t *testing.T) {

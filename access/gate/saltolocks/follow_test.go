@@ -2,6 +2,7 @@ package saltolocks_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -124,6 +125,30 @@ func TestFollowLateEntries(t *testing.T) {
 		r.ok(err)
 		if len(list) != 1 {
 			t.Errorf("%d entries, want one", len(list))
+		}
+	})
+}
+
+// TestFollowNearADeepPass: a stream that begins just before a deep pass is due ends after
+// the time of one poll, so that the deep pass is soon.
+func TestFollowNearADeepPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newFixture(t, true)
+		log := r.locks.Entries(r.sim.Now())
+		_, cursor, err := log.Poll(t.Context(), "")
+		r.ok(err)
+		time.Sleep(24*time.Hour - 10*time.Second)
+		begun := r.sim.Now()
+		ctx, stop := context.WithTimeout(t.Context(), saltoks.DefaultStreamPoll+30*time.Second)
+		defer stop()
+		err = log.Follow(ctx, cursor, func(_ []gate.VendorEntry, next string) error { cursor = next; return nil })
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Follow: %v", err)
+		}
+		var last saltoks.EntryCursor
+		r.ok(json.Unmarshal([]byte(cursor), &last))
+		if d := last.DeepAt.Sub(begun); d != saltoks.DefaultStreamPoll {
+			t.Errorf("the deep pass was %v after the begin", d)
 		}
 	})
 }
