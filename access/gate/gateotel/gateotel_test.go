@@ -180,7 +180,6 @@ func TestMetrics(t *testing.T) {
 			"doorkit.entries.age s [] 2h0m10s",
 			"doorkit.holds {hold} [] 1",
 			"doorkit.job.duration s [job=close_office_mode] 1 in 0s",
-			"doorkit.job.duration s [job=consent] 1 in 0s",
 			"doorkit.job.duration s [job=ingest] 1 in 0s",
 			"doorkit.job.duration s [job=links] 1 in 0s",
 			"doorkit.job.duration s [job=lock_states] 1 in 0s",

@@ -3,7 +3,6 @@ package saltolocks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -14,10 +13,6 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltoauth"
 )
 
-// ErrConsentDue reports that an administrator should reconnect SALTO KS soon. It is the
-// error of the job "consent".
-var ErrConsentDue = errors.New("saltolocks: the consent at SALTO KS ends soon: reconnect as the same SALTO user")
-
 // Run does what the site needs regularly, until ctx ends: the jobs of gate.Runner, with
 // SALTO's log for "ingest", and
 //
@@ -27,7 +22,6 @@ var ErrConsentDue = errors.New("saltolocks: the consent at SALTO KS ends soon: r
 //	problems     1 h    in each process: reports that the consent ends soon or has ended,
 //	                    and that the seats of the subscription are nearly taken
 //	links        24 h   Doors.RefreshLinks
-//	consent      24 h   fails with ErrConsentDue, or if SALTO ended the consent
 //
 // While SALTO KS is not connected, jobs that need it do nothing. Run may be called in
 // any number of processes. It returns when the jobs that are running have ended, at
@@ -50,7 +44,6 @@ func (s *Site) newRunner(work gate.RunnerConfig) (err error) {
 			_, err := s.Doors.RefreshLinks(ctx)
 			return err
 		})},
-		{Name: "consent", Every: 24 * time.Hour, Run: ifConnected(s.checkConsent)},
 	}, work.Jobs...)
 	s.Runner, err = gate.NewRunner(work)
 	return err
@@ -109,20 +102,6 @@ func (s *Site) seatsNearlyFull(ctx context.Context) (bool, error) {
 
 func nearlyFull(plan saltoks.Subscription, s saltoks.Site) bool {
 	return plan.Users > 0 && plan.Users-s.SubscribedUsers <= 1
-}
-
-// checkConsent fails if an administrator has to reconnect, now or soon.
-func (s *Site) checkConsent(ctx context.Context) error {
-	status, err := s.Status(ctx)
-	switch now := s.now(); {
-	case err != nil:
-		return err
-	case status.State == saltoauth.ConnectionReauthorize:
-		return errors.New("saltolocks: " + status.Summary(now))
-	case status.Due(now):
-		return fmt.Errorf("%w (consent of %s)", ErrConsentDue, status.ConsentedAt.Format(time.DateOnly))
-	}
-	return nil
 }
 
 // ifConnected makes a job do nothing while SALTO KS is not connected.

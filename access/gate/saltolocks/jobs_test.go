@@ -3,8 +3,7 @@ package saltolocks_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +12,7 @@ import (
 	"github.com/doorkit/doorkit/access/gate"
 	"github.com/doorkit/doorkit/access/gate/saltolocks"
 	"github.com/doorkit/doorkit/access/gate/storage"
+	"github.com/doorkit/doorkit/saltoks"
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
@@ -67,7 +67,7 @@ func TestSiteRuns(t *testing.T) {
 		}
 		// Each process runs lock_states at once, after its random first pause, and perhaps an
 		// interval of at least 57 minutes later.
-		for job, want := range map[string][2]int{"recover": {50, 70}, "consent": {1, 1}, "links": {1, 1}, "lock_states": {2, 6}} {
+		for job, want := range map[string][2]int{"recover": {50, 70}, "links": {1, 1}, "lock_states": {2, 6}} {
 			if n := log.runs[job]; n < want[0] || n > want[1] {
 				t.Errorf("%s ran %d times in two processes within an hour, want %v", job, n, want)
 			}
@@ -100,17 +100,21 @@ func TestSiteRuns(t *testing.T) {
 		}
 
 		h.sleep(72 * 24 * time.Hour)
+		due := func() bool { return slices.Contains(two.Gate.Problems(), gate.CauseReauthorizeDue) }
 		h.ok(two.RunOnce(t.Context()))
+		if due() {
+			t.Error("day 73: the consent is due")
+		}
 		h.sleep(3 * 24 * time.Hour)
-		err = two.RunOnce(t.Context())
-		if !errors.Is(err, saltolocks.ErrConsentDue) || !errors.Is(log.err("consent"), saltolocks.ErrConsentDue) {
-			t.Errorf("day 76: %v", err)
+		h.ok(two.RunOnce(t.Context()))
+		if !due() {
+			t.Error("day 76: the consent is not due")
 		}
 		h.sleep(16 * 24 * time.Hour)
 		_ = two.RunOnce(t.Context()) // SALTO refuses the refresh
 		h.sleep(24 * time.Hour)
-		if err := two.RunOnce(t.Context()); err == nil || !strings.Contains(fmt.Sprint(log.err("consent")), "no longer accepts this connection") {
-			t.Errorf("day 92: %v", err)
+		if err := two.RunOnce(t.Context()); !errors.Is(err, saltoks.ErrReauthorize) || !due() {
+			t.Errorf("day 92: %v, problems %v", err, two.Gate.Problems())
 		}
 	})
 }
@@ -137,7 +141,7 @@ func TestSiteInRunners(t *testing.T) {
 		}
 		all.Wait()
 		for job, want := range map[string][2]int{
-			"recover": {50, 70}, "ingest": {50, 70}, "lock_states": {2 * 11, 2 * 14}, "problems": {2, 6}, "consent": {1, 1}, "links": {1, 1},
+			"recover": {50, 70}, "ingest": {50, 70}, "lock_states": {2 * 11, 2 * 14}, "problems": {2, 6}, "links": {1, 1},
 		} {
 			if n := log.runs[job]; n < want[0] || n > want[1] || log.errs[job] != nil {
 				t.Errorf("%s ran %d times in two processes within an hour, want %v: %v", job, n, want, log.errs[job])

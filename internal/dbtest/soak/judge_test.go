@@ -73,7 +73,7 @@ func (s *soak) judgeJobs(ctx context.Context) {
 	defer l.mu.Unlock()
 	recent := map[string]time.Duration{
 		"recover": 15 * time.Minute, "close_office_mode": 15 * time.Minute, "lock_states": 150 * time.Minute,
-		"problems": time.Hour + 15*time.Minute, "verify": day, "prune": day, "retain": day, "links": day, "consent": day,
+		"problems": time.Hour + 15*time.Minute, "verify": day, "prune": day, "retain": day, "links": day,
 	}
 	now := time.Now()
 	for name, within := range recent {
