@@ -22,13 +22,13 @@ func ExampleMigrate() {
 	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(filepath.Join(dir, "doors.db")))
 	check(err)
 	defer db.Close()
-	before, err := sqlstore.Version(ctx, db, sqlstore.SQLite)
-	check(err)
+	_, err = sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
+	older, _ := errors.AsType[*sqlstore.VersionError](err)
 	check(sqlstore.Migrate(ctx, db, sqlstore.SQLite))
-	after, err := sqlstore.Version(ctx, db, sqlstore.SQLite)
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DB: db, Dialect: sqlstore.SQLite})
 	check(err)
-	fmt.Println(before, after > before)
-	// Output: 0 true
+	fmt.Println(older.Have, store.Close())
+	// Output: 0 <nil>
 }
 
 // A database in memory forgets what it acknowledged: Open refuses it unless it

@@ -27,12 +27,7 @@ func (d Dialect) steps() []string {
 
 func (d Dialect) latest() int { return len(d.steps()) }
 
-// Version returns the version of the tables in db: 0 when there are none.
-func Version(ctx context.Context, db *sql.DB, d Dialect) (int, error) {
-	v, err := version(ctx, runner{dialect: d, on: db})
-	return v, fail(ctx, "Version", err)
-}
-
+// version returns the version of the tables in a database: 0 when there are none.
 func version(ctx context.Context, run runner) (n int, err error) {
 	if err := run.row(ctx, "{migrated}").Scan(&n); err != nil || n == 0 {
 		return 0, err

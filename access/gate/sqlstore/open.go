@@ -63,9 +63,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 			return nil, err
 		}
 	}
-	have, err := Version(ctx, c.DB, c.Dialect)
+	have, err := version(ctx, runner{dialect: c.Dialect, on: c.DB})
 	if err != nil {
-		return nil, err
+		return nil, fail(ctx, "Open", err)
 	}
 	if want := c.Dialect.latest(); have != want {
 		return nil, &VersionError{have, want}
