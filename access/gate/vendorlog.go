@@ -108,11 +108,12 @@ func (g *Gate) VendorLog(ctx context.Context, reader VendorReader, q VendorRowQu
 		}
 		for from, more := q.From, selects; more; {
 			var rows []VendorRow
-			rows, from, more, err = v.page(ctx, from)
+			rows, from, err = v.page(ctx, from)
 			if err != nil {
 				yield(VendorRow{}, err)
 				return
 			}
+			more = !from.IsZero()
 			for _, r := range rows {
 				selected := (q.Member == "" || r.Member == q.Member) && (q.Means == "" || r.Means == q.Means)
 				if selected && !yield(r, nil) {
@@ -161,30 +162,20 @@ func (v *vendorRows) doors(ctx context.Context) (selects bool, err error) {
 	return selects, err
 }
 
-// page returns a page of rows, and where the next one begins. All rows of one instant
-// are on one page.
-func (v *vendorRows) page(ctx context.Context, from time.Time) (rows []VendorRow, next time.Time, more bool, err error) {
+// page returns a page of rows, and where the next one begins, zero if this is the last one.
+func (v *vendorRows) page(ctx context.Context, from time.Time) (rows []VendorRow, next time.Time, err error) {
 	defer containIn("VendorLog", &err)
-	query := storage.VendorQuery{
-		Site: v.g.c.Site, Lock: v.q.Lock, User: v.q.User, From: from, Until: v.q.Until, Limit: vendorPage,
-	}
-	list, err := v.g.c.Records.VendorEntries(ctx, query)
+	at := func(e VendorEntry) time.Time { return e.At }
+	list, next, err := storage.PageByTime(from, v.q.Until, vendorPage, at, func(from, until time.Time, limit int) ([]VendorEntry, error) {
+		return v.g.c.Records.VendorEntries(ctx, storage.VendorQuery{
+			Site: v.g.c.Site, Lock: v.q.Lock, User: v.q.User, From: from, Until: until, Limit: limit,
+		})
+	})
 	if err != nil {
-		return nil, next, false, err
-	}
-	if more = len(list) == vendorPage; more {
-		last := list[len(list)-1].At
-		next = last.Add(time.Microsecond) // the precision of every storage
-		query.From, query.Until, query.Limit = last, next, 0
-		rest, err := v.g.c.Records.VendorEntries(ctx, query)
-		if err != nil {
-			return nil, next, false, err
-		}
-		list = slices.DeleteFunc(list, func(e VendorEntry) bool { return e.At.Equal(last) })
-		list = append(list, rest...)
+		return nil, next, err
 	}
 	rows, err = v.rows(ctx, list)
-	return rows, next, more, err
+	return rows, next, err
 }
 
 func (v *vendorRows) rows(ctx context.Context, list []VendorEntry) ([]VendorRow, error) {

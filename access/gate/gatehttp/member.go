@@ -8,6 +8,7 @@ import (
 
 	"github.com/doorkit/doorkit/access"
 	"github.com/doorkit/doorkit/access/gate"
+	"github.com/doorkit/doorkit/access/gate/storage"
 )
 
 // keyView is a digital key with the sentence for the member.
@@ -167,7 +168,7 @@ func (h *Handler) checkIns(c *call) error {
 		return err
 	}
 	at := func(one gate.CheckIn) time.Time { return one.At }
-	list, next, err := pageBy(query.From, query.Until, limit, at, func(from, until time.Time, limit int) ([]gate.CheckIn, error) {
+	list, next, err := storage.PageByTime(query.From, query.Until, limit, at, func(from, until time.Time, limit int) ([]gate.CheckIn, error) {
 		query.From, query.Until, query.Limit = from, until, limit
 		return h.gate.CheckIns(c.r.Context(), query)
 	})

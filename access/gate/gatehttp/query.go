@@ -3,7 +3,6 @@ package gatehttp
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,25 +86,6 @@ func (q *query) check() error {
 		return badRequest(q.faults)
 	}
 	return nil
-}
-
-// pageBy reads one page of rows that are sorted by an instant, and returns where the
-// next page begins, zero if this is the last one. The rows of one instant are on one
-// page, which may therefore be shorter or longer than limit.
-func pageBy[T any](
-	from, until time.Time, limit int, at func(T) time.Time, read func(from, until time.Time, limit int) ([]T, error),
-) (rows []T, next time.Time, err error) {
-	rows, err = read(from, until, limit+1)
-	if err != nil || len(rows) <= limit {
-		return rows, next, err
-	}
-	last := at(rows[limit])
-	if i := slices.IndexFunc(rows, func(x T) bool { return at(x).Equal(last) }); i > 0 {
-		return rows[:i], last, nil
-	}
-	next = last.Add(time.Microsecond) // the precision of every storage
-	rows, err = read(last, next, 0)
-	return rows, next, err
 }
 
 // nextFrom returns the relative URL of the page that begins at an instant, "" for zero.

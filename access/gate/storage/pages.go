@@ -1,6 +1,10 @@
 package storage
 
-import "iter"
+import (
+	"iter"
+	"slices"
+	"time"
+)
 
 // Pages implements a method that returns an iterator: nothing is held between the pages
 // that it reads. page returns at most size rows, those after last, which is nil for the
@@ -31,4 +35,24 @@ func Pages[T any](limit, most int, page func(last *T, size int) ([]T, error)) it
 			last = &rows[len(rows)-1]
 		}
 	}
+}
+
+// PageByTime reads one page of rows that are sorted by a time, and returns where the next
+// page begins, zero if this is the last one. The rows of one instant are on one page, which
+// may therefore be shorter or longer than limit. read returns at most limit rows in
+// [from, until), all of them if limit is 0; at returns the time of a row.
+func PageByTime[T any](
+	from, until time.Time, limit int, at func(T) time.Time, read func(from, until time.Time, limit int) ([]T, error),
+) (rows []T, next time.Time, err error) {
+	rows, err = read(from, until, limit+1)
+	if err != nil || len(rows) <= limit {
+		return rows, next, err
+	}
+	last := at(rows[limit])
+	if i := slices.IndexFunc(rows, func(x T) bool { return at(x).Equal(last) }); i > 0 {
+		return rows[:i], last, nil
+	}
+	next = last.Add(time.Microsecond) // the precision of every storage
+	rows, err = read(last, next, 0)
+	return rows, next, err
 }
