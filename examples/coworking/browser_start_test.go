@@ -13,6 +13,7 @@ import (
 // From the start of the program to an open door in the browser takes less than a minute:
 // with the address and an account as the program prints them.
 func TestBrowserFirstDoor(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
