@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -18,15 +17,31 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// TestConnect runs the simulator and the settings page as programs and sends the
+// TestMain runs the program instead of the tests when TestConnect starts this binary.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_CONNECT") == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestConnect runs the settings page as a program, against a simulator, and sends the
 // requests of the admin's browser: from the first consent to day 91 and Disconnect.
 func TestConnect(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with -short, no program is run")
+	}
 	world := saltokstest.DefaultWorld()
 	world.RedirectURI = registered + "/salto/callback"
 	world.Users = append(world.Users, saltokstest.User{Email: "other@quay.example", Password: "Quay-Other-71"})
-	simulator := start(t, nil, "../simulator", "-addr", "127.0.0.1:0", "-world", writeJSON(t, world))
+	sim, err := saltokstest.Serve("127.0.0.1:0", saltokstest.Config{World: world})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sim.Close(t.Context()) })
 	var salto struct{ Identity, Control string }
-	if err := json.Unmarshal([]byte(simulator.first), &salto); err != nil {
+	if err := json.Unmarshal(sim.Describe(), &salto); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
@@ -35,7 +50,7 @@ func TestConnect(t *testing.T) {
 		"-redirect", world.RedirectURI, "-dir", dir, "-clock", salto.Control + "/clock",
 	}
 	env := []string{"SEALING_KEY=k1:" + strings.Repeat("B", 43) + "="}
-	app := start(t, env, ".", args...)
+	app := start(t, env, args...)
 	b := &browser{t: t, app: app.address(), salto: salto.Identity, password: app.password(), cookies: map[string]map[string]string{}}
 
 	b.get("/")
@@ -80,7 +95,7 @@ func TestConnect(t *testing.T) {
 
 	// The state survives a restart of the program.
 	app.stop()
-	app = start(t, env, ".", args...)
+	app = start(t, env, args...)
 	b.app, b.password = app.address(), app.password()
 	b.get("/")
 	b.want("Connected. Site linked.")
@@ -138,7 +153,7 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// program is a running example.
+// program is the settings page, as it runs.
 type program struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -146,17 +161,10 @@ type program struct {
 	errs  strings.Builder
 }
 
-func start(t *testing.T, env []string, dir string, args ...string) *program {
+func start(t *testing.T, env []string, args ...string) *program {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("with -short, no program is built and run")
-	}
-	bin := filepath.Join(t.TempDir(), "program")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, dir).CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", dir, err, out)
-	}
-	p := &program{t: t, cmd: exec.Command(bin, args...)}
-	p.cmd.Env = append(os.Environ(), env...)
+	p := &program{t: t, cmd: exec.Command(os.Args[0], args...)}
+	p.cmd.Env = append(append(os.Environ(), "RUN_CONNECT=1"), env...)
 	p.cmd.Stderr = &p.errs
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -168,7 +176,7 @@ func start(t *testing.T, env []string, dir string, args ...string) *program {
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
 	if p.first, err = bufio.NewReader(out).ReadString('\n'); err != nil {
 		_ = p.cmd.Wait()
-		t.Fatalf("%s printed nothing: %v\n%s", dir, err, p.errs.String())
+		t.Fatalf("the program printed nothing: %v\n%s", err, p.errs.String())
 	}
 	return p
 }
@@ -325,17 +333,4 @@ func post(t *testing.T, to, body string) {
 	if resp.StatusCode/100 != 2 {
 		t.Fatalf("%s: %s", to, resp.Status)
 	}
-}
-
-func writeJSON(t *testing.T, v any) string {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(t.TempDir(), "world.json")
-	if err := os.WriteFile(name, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
 }

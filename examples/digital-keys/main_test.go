@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -52,16 +51,22 @@ func (a app) want(got map[string]any, key string, want any) {
 	}
 }
 
+// TestMain runs the program instead of the tests when a test starts this binary.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_DIGITAL_KEYS") == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
 // TestDigitalKeys runs the program and sends the requests of two members' apps.
 func TestDigitalKeys(t *testing.T) {
 	if testing.Short() {
-		t.Skip("with -short, no program is built and run")
+		t.Skip("with -short, no program is run")
 	}
-	bin := filepath.Join(t.TempDir(), "digital-keys")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.Command(bin, "-addr", "127.0.0.1:0")
+	cmd := exec.Command(os.Args[0], "-addr", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "RUN_DIGITAL_KEYS=1")
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

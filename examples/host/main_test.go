@@ -27,6 +27,15 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
+// TestMain runs the program instead of the tests when a test starts this binary.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_HOST") == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
 // process is the program, as it runs.
 type process struct {
 	*testing.T
@@ -176,15 +185,18 @@ func simulator(t *testing.T) *saltokstest.Server {
 // TestHost connects the program, opens a door, restarts it, runs a second process, and
 // reconnects.
 func TestHost(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
-		t.Skip("with -short, no program is built and run")
+		t.Skip("with -short, no program is run")
 	}
 	sim := simulator(t)
-	bin, dir := filepath.Join(t.TempDir(), "host"), t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	dir := t.TempDir()
+	bin, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
 	env := []string{
+		"RUN_HOST=1",
 		"SIMULATOR=" + sim.API(), "SALTO_CLIENT_ID=" + sim.ClientID(), "SALTO_CLIENT_SECRET=" + sim.ClientSecret(),
 		"SALTO_REDIRECT_URL=" + sim.RedirectURI(), "SEALING_KEY=k1:" + strings.Repeat("B", 43) + "=",
 		"HOST_PASSWORD=secret", "HOST_ADDR=127.0.0.1:0", "HOST_DB=host.db",
@@ -214,6 +226,7 @@ func TestHost(t *testing.T) {
 // TestGettingStarted runs the commands of the page, apart from the browser's part, and
 // those of docs/operating.md, and compares their output with what the page shows.
 func TestGettingStarted(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("with -short, no program is built and run")
 	}

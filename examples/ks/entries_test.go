@@ -57,7 +57,7 @@ func TestEntriesFollow(t *testing.T) {
 
 func follow(t *testing.T, f *fixture, polls bool) {
 	lock := f.site().Locks[0]
-	cmd := exec.Command(program, "entries", "-follow", "-every", "1s", "-json")
+	cmd := exec.Command(os.Args[0], "entries", "-follow", "-every", "1s", "-json")
 	cmd.Env = f.environ()
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -20,27 +20,17 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// program is the built ks.
-var program string
-
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-func buildAndRun(m *testing.M) int {
-	if flag.Parse(); testing.Short() {
-		return m.Run()
+// TestMain runs ks instead of the tests when a test starts this binary. The tests wait for
+// much of their time, so that more of them run at once than there are processors.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_KS") == "1" {
+		main()
+		os.Exit(0)
 	}
-	dir, err := os.MkdirTemp("", "ks")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "ks")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
+	os.Exit(m.Run())
 }
 
 // fixture is a simulator on TCP and a home folder for ks.
@@ -54,7 +44,7 @@ type fixture struct {
 func newFixture(t *testing.T, cfg saltokstest.Config) *fixture {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("with -short, no program is built and run")
+		t.Skip("with -short, no program is run")
 	}
 	sim, err := saltokstest.Serve("127.0.0.1:0", cfg)
 	if err != nil {
@@ -79,14 +69,16 @@ type process struct {
 }
 
 func (f *fixture) environ() []string {
-	return append([]string{"HOME=" + f.home, "XDG_CONFIG_HOME=" + filepath.Join(f.home, ".config"), "PATH=" + os.Getenv("PATH")}, f.env...)
+	return append([]string{
+		"RUN_KS=1", "HOME=" + f.home, "XDG_CONFIG_HOME=" + filepath.Join(f.home, ".config"), "PATH=" + os.Getenv("PATH"),
+	}, f.env...)
 }
 
 func (f *fixture) start(args ...string) *process {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // ends a program that waits for an answer
 	f.t.Cleanup(cancel)
-	p := &process{f: f, cmd: exec.CommandContext(ctx, program, args...)}
+	p := &process{f: f, cmd: exec.CommandContext(ctx, os.Args[0], args...)}
 	p.cmd.Env = f.environ()
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {

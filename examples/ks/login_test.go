@@ -249,9 +249,9 @@ func TestLoginNoEcho(t *testing.T) {
 		t.Skip("this test requires the program script, which makes a terminal: apt-get install -y bsdutils")
 	}
 	f := newFixture(t, saltokstest.Config{})
-	args := append([]string{program}, f.loginArgs()...)
+	args := append([]string{os.Args[0]}, f.loginArgs()...)
 	cmd := exec.Command(script, "-qec", strings.Join(args, " "), "/dev/null")
-	cmd.Env = []string{"HOME=" + f.home, "PATH=" + os.Getenv("PATH"), "TERM=dumb"}
+	cmd.Env = []string{"RUN_KS=1", "HOME=" + f.home, "PATH=" + os.Getenv("PATH"), "TERM=dumb"}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,22 +1,28 @@
 package main
 
 import (
+	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
+// TestMain runs the program instead of the tests when a test starts this binary.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_QUICKSTART") == "1" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
 // TestQuickstart runs the program and checks its output.
 func TestQuickstart(t *testing.T) {
 	if testing.Short() {
-		t.Skip("with -short, no program is built and run")
+		t.Skip("with -short, no program is run")
 	}
-	bin := filepath.Join(t.TempDir(), "quickstart")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.CommandContext(t.Context(), bin)
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "RUN_QUICKSTART=1")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -45,21 +45,19 @@ type world struct {
 	}
 }
 
-func build(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("with -short, no program is built and run")
+// TestMain runs the program instead of the tests when a test starts this binary.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_SIMULATOR") == "1" {
+		main()
+		os.Exit(0)
 	}
-	bin := filepath.Join(t.TempDir(), "simulator")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return bin
+	os.Exit(m.Run())
 }
 
-func start(t *testing.T, bin string, args ...string) *program {
+func start(t *testing.T, args ...string) *program {
 	t.Helper()
-	cmd := exec.Command(bin, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	cmd := exec.Command(os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	cmd.Env = append(os.Environ(), "RUN_SIMULATOR=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -171,15 +169,19 @@ func code(at time.Time, secret, pin string) string {
 }
 
 func TestProgram(t *testing.T) {
-	bin := build(t)
-	t.Run("foreign client", func(t *testing.T) { foreignClient(t, bin) })
-	t.Run("state file", func(t *testing.T) { keepState(t, bin) })
-	t.Run("world file", func(t *testing.T) { serveWorldFile(t, bin) })
-	t.Run("bad arguments", func(t *testing.T) { badArguments(t, bin) })
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("with -short, no program is run")
+	}
+	t.Run("foreign client", foreignClient)
+	t.Run("state file", keepState)
+	t.Run("world file", serveWorldFile)
+	t.Run("bad arguments", badArguments)
 }
 
-func foreignClient(t *testing.T, bin string) {
-	p := start(t, bin)
+func foreignClient(t *testing.T) {
+	t.Parallel()
+	p := start(t)
 	p.login()
 	api := p.world.API + "/v1.2"
 	sites := want[[]struct{ ID string }](p, 200, "GET", api+"/sites", "")
@@ -258,7 +260,8 @@ func foreignClient(t *testing.T, bin string) {
 	p.stop(os.Interrupt)
 }
 
-func serveWorldFile(t *testing.T, bin string) {
+func serveWorldFile(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "world.json")
 	if err := os.WriteFile(file, []byte(`{"client_id":"mill","redirect_uri":"http://127.0.0.1:9/cb",
 		"users":[{"email":"admin@mill.example","password":"Grindstone-7","phone":"+3120"}],
@@ -266,7 +269,7 @@ func serveWorldFile(t *testing.T, bin string) {
 		"switches":{"access_lifetime":"10m","numeric_error_codes":true}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, bin, "-world", file)
+	p := start(t, "-world", file)
 	if w := p.world; w.ClientID != "mill" || len(w.Sites) != 1 || w.Sites[0].Locks[0].Name != "Gate" ||
 		w.Users[0].Password != "Grindstone-7" {
 		t.Errorf("the world is %+v", w)
@@ -288,14 +291,15 @@ func serveWorldFile(t *testing.T, bin string) {
 }
 
 // keepState restarts the program: the token, the door and the clock are as they were.
-func keepState(t *testing.T, bin string) {
+func keepState(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")
 	world := filepath.Join(t.TempDir(), "world.json")
 	if err := os.WriteFile(world, []byte(`{"sites":[{"name":"The Mill","iqs":[{"without_otp":true}],
 		"locks":[{"name":"Gate"}]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, bin, "-state", file, "-world", world)
+	p := start(t, "-state", file, "-world", world)
 	p.login()
 	lock := p.world.Sites[0].Locks[0]
 	locking := p.world.API + "/v1.2/sites/" + p.world.Sites[0].ID + "/locks/" + lock.ID + "/locking"
@@ -307,7 +311,7 @@ func keepState(t *testing.T, bin string) {
 
 	// The same port, because it is part of the issuer; the world is that of the file.
 	address, _ := strings.CutPrefix(p.world.API, "http://")
-	p = start(t, bin, "-addr", address, "-state", file)
+	p = start(t, "-addr", address, "-state", file)
 	p.headers["Authorization"] = token
 	want[any](p, 200, "GET", p.world.API+"/v1.2/me", "")
 	door := want[struct {
@@ -327,7 +331,8 @@ func keepState(t *testing.T, bin string) {
 	}
 }
 
-func badArguments(t *testing.T, bin string) {
+func badArguments(t *testing.T) {
+	t.Parallel()
 	bad := filepath.Join(t.TempDir(), "bad.json")
 	if err := os.WriteFile(bad, []byte(`{"sites":[{"name":"A","time_zone":"Mars/Base","locks":[{"iq":"nowhere"}]}]}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -360,7 +365,9 @@ func badArguments(t *testing.T, bin string) {
 		{[]string{"-state", "nowhere/state.json"}, []string{"nowhere/state"}},
 		{[]string{"-addr", "0.0.0.0:0"}, []string{"loopback", "-any-address"}},
 	} {
-		out, err := exec.CommandContext(ctx, bin, c.args...).CombinedOutput()
+		cmd := exec.CommandContext(ctx, os.Args[0], c.args...)
+		cmd.Env = append(os.Environ(), "RUN_SIMULATOR=1")
+		out, err := cmd.CombinedOutput()
 		if err == nil {
 			t.Errorf("%v: no error", c.args)
 		}
