@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// booking is a Reservation made ready. Its span is the reserved time: [start,
+// booking is a Reservation, prepared. Its span is the reserved time: [start,
 // effective end).
 type booking struct {
 	id string
@@ -28,7 +28,7 @@ const (
 // holdsTime reports whether b can cut the buffers of other bookings.
 func (b *booking) holdsTime() bool { return b.status == confirmed && b.from < b.until }
 
-// resource is a Resource made ready, with what is booked of it.
+// resource is a Resource, prepared, with what is booked of it.
 type resource struct {
 	id            string
 	doors         []int32

@@ -15,7 +15,7 @@ import (
 
 // TestWithIsCompile makes random changes to a site, one after the other, and
 // compares each new policy with one compiled from the changed facts, and the
-// first policy with what it said at the start.
+// first policy with what it decided at the start.
 func TestWithIsCompile(t *testing.T) {
 	for _, buffers := range []Buffers{BuffersOverlap, BuffersClip} {
 		t.Run(string(buffers), func(t *testing.T) {

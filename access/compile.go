@@ -15,7 +15,7 @@ const (
 	defaultOpenTime = 7 * time.Second
 )
 
-// ready is the time for which a policy's schedules are made ready: 1970 to 2100.
+// ready is the time for which a policy's schedules are prepared: 1970 to 2100.
 // Requests about other times are answered too, more slowly.
 var ready = span{-2 * day, 4_133_980_800 * second}
 

@@ -2,7 +2,7 @@ package access
 
 import "time"
 
-// Policy is a site's facts, checked and made ready to answer: an index that finds
+// Policy is a site's facts, checked and prepared to answer: an index that finds
 // what one member has at one door. It is immutable and safe for any number of
 // goroutines; make one with [Compile], and a changed one with [Policy.With]. It
 // refers to the strings of the facts and to nothing else of them, so the facts may
@@ -27,7 +27,7 @@ type Policy struct {
 	faults []Fault // of the rows that Evaluate left out
 }
 
-// door is a Door made ready.
+// door is a Door, prepared.
 type door struct {
 	id, name  string
 	access    AccessType
@@ -38,14 +38,14 @@ type door struct {
 	calendar  *calendar
 }
 
-// membershipType is a MembershipType made ready: its hours by the index of a door,
+// membershipType is a MembershipType, prepared: its hours by the index of a door,
 // nil where it does not list the door.
 type membershipType struct {
 	hours []*schedule
 	doors int // how many it lists
 }
 
-// member is a Member made ready, with their grants and reservations.
+// member is a Member, prepared, with their grants and reservations.
 type member struct {
 	id          string
 	standing    int64        // the first instant at which it does not hold: forever if good, never if blocked
@@ -55,13 +55,13 @@ type member struct {
 	windows     []window // the times at which those open doors, by their end
 }
 
-// membership is a Membership made ready.
+// membership is a Membership, prepared.
 type membership struct {
 	basis
 	typ *membershipType
 }
 
-// grant is a Grant made ready.
+// grant is a Grant, prepared.
 type grant struct {
 	basis
 	hours        *schedule

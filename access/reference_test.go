@@ -226,7 +226,7 @@ func (r *reference) open(h refHours, door string, t time.Time) bool {
 }
 
 // rangesOn lists the ranges that start on a date: the exception's if one covers
-// the date and the list has any range on that weekday, else the list's own.
+// the date and the list has any range on that weekday, otherwise the list's own.
 func (r *reference) rangesOn(h refHours, door string, date time.Time) []refRange {
 	day := strings.ToLower(date.Weekday().String()[:3])
 	var own []refRange

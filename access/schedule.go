@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// schedule is the hours of a door made ready: RULES.md, section 2.
+// schedule is the hours of a door, prepared: RULES.md, section 2.
 //
 // No instant is ever built from a civil time. The time from span.from to
 // span.until is divided into eras in which the offset of the zone is constant and

@@ -95,6 +95,6 @@ func (r Reservation) Cancel() (Reservation, error) {
 	return r.change("cancel", []refusal{{!r.EndedAt.IsZero(), ErrEnded}}, func(r *Reservation) { r.Status = Cancelled })
 }
 
-// cut drops what is finer than a microsecond, which the facts refuse, and the
-// monotonic reading.
+// cut drops the monotonic reading and truncates to whole microseconds, because the facts
+// refuse more digits.
 func cut(t time.Time) time.Time { return t.Truncate(time.Microsecond) }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// outcome is what is known about a call that may change something.
+// outcome is the result of a call that may change something.
 type outcome uint8
 
 const (

@@ -241,7 +241,7 @@ func (w *world) hold(taps map[byte]gate.Tap) {
 		if err == nil && opened && last.Outcome != gate.Accepted && last.Outcome != gate.Unconfirmed {
 			w.Errorf("accepted, and the journal has %s", last.Outcome)
 		}
-		// Whatever happened: the same tap sends nothing any more.
+		// Whatever happened: the same tap sends nothing again.
 		before := w.claimed()
 		if _, err := w.gate.Unlock(ctx, tap); err == nil && w.claimed() != before {
 			w.Errorf("an old tap was claimed again")

@@ -67,9 +67,9 @@ func (g *Gate) Verify(ctx context.Context, from, want Head, progress ...func(sto
 }
 
 // verifyNew checks the rows of the door log that no call of verifyNew has
-// checked yet, and stores how far it came. The error is a *storage.ChainError if one of
-// them is wrong, or if the log no longer contains the last row that was checked. A later
-// change of a row that was checked is only found by Verify. See storage.VerifyNew.
+// checked yet, and stores which row it reached. The error is a *storage.ChainError if
+// one of them is wrong, or if the log no longer contains the last row that was checked.
+// A later change of a row that was checked is only found by Verify. See storage.VerifyNew.
 func (g *Gate) verifyNew(ctx context.Context) (v storage.Verification, err error) {
 	defer containIn("verify", &err)
 	return storage.VerifyNew(ctx, g.c.Records, g.c.Site)

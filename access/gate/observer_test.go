@@ -162,7 +162,7 @@ func TestARepeatedReceiptRaisesNoProblem(t *testing.T) {
 }
 
 // That the lock moved before a problem was raised does not end it; that it moves now
-// does, whatever the clock said then.
+// does, whatever the clock returned then.
 func TestALateProofResolvesNoLaterProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, r, jump := &recorder{}, &vendorLog{}, time.Duration(0)

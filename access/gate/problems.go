@@ -49,7 +49,7 @@ type problem struct {
 	gateway, door, member string // what it concerns; all empty for the whole site
 }
 
-// openProblem is what is known about a problem that is not resolved.
+// openProblem is the state of a problem that is not resolved.
 type openProblem struct {
 	since time.Time
 	// stated reports that the lock system reported it, and will report its end: that a

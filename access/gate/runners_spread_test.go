@@ -65,7 +65,7 @@ func TestRunnersSpreadTheOtherJobs(t *testing.T) {
 	})
 }
 
-// TestRunnersPerSecond: with more sites than PerSecond allows, each has its turn later.
+// TestRunnersPerSecond: with more sites than PerSecond allows, each is served later.
 func TestRunnersPerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var polls []time.Time

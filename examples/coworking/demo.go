@@ -66,7 +66,7 @@ func (p *platform) seed(ctx context.Context, password string) error {
 	doc.Facts.Reservations = []reservation.Reservation{
 		{ID: "welcome", Resource: "meeting-room", Member: "bob", Start: soon, End: soon.Add(time.Hour)},
 	}
-	if err := storage.Import(ctx, p.store, doc); !errors.Is(err, gate.ErrConflict) { // else it was seeded before
+	if err := storage.Import(ctx, p.store, doc); !errors.Is(err, gate.ErrConflict) { // otherwise it was seeded before
 		return err
 	}
 	return nil

@@ -49,7 +49,7 @@ func (a *app) tellf(format string, args ...any) { fmt.Fprintf(a.stderr, format, 
 // printJSON prints one JSON value on a line of its own.
 func (a *app) printJSON(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
 
-// result prints v with -json, else the rows.
+// result prints v with -json, otherwise the rows.
 func (a *app) result(v any, header []string, rows [][]string) error {
 	if a.opts.json {
 		return a.printJSON(v)

@@ -48,7 +48,7 @@ func unseen(format string, args ...any) finding {
 	return finding{notSeen, fmt.Sprintf(format, args...)}
 }
 
-// expect agrees if ok, else it differs.
+// expect agrees if ok, otherwise it differs.
 func expect(ok bool, format string, args ...any) finding {
 	if ok {
 		return agree(format, args...)

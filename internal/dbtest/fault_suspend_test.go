@@ -127,7 +127,7 @@ func (s *scene) resume(x suspended) gate.Receipt {
 }
 
 // readLate reports whether the process stopped before its reads had ended, for longer than
-// they may take: its receipt says so. On a busy machine the first processes wait that long
+// they may take: its receipt reports it. On a busy machine the first processes wait that long
 // for the last ones to stop.
 func (x suspended) readLate(r gate.Receipt) bool {
 	reads := stepNames()[:slices.Index(stepNames(), "before Begin")]
@@ -145,8 +145,8 @@ func (x suspended) claimedLate(r, now gate.Receipt) bool {
 		(now.Cause == gate.CauseStillSending || now.Outcome == storage.NotSent && now.Cause == r.Cause)
 }
 
-// recovered requires, after Recover, that the journal says what the receipt says, or that
-// it is Unconfirmed, and that no door moved for a receipt that says NotSent.
+// recovered requires, after Recover, that the journal agrees with the receipt, or that
+// it is Unconfirmed, and that no door moved for a receipt with NotSent.
 func (s *scene) recovered(x suspended, r gate.Receipt) {
 	s.Helper()
 	now, err := s.gate(0).Receipt(s.Context(), x.tap.Member, x.tap.RequestID)

@@ -23,7 +23,7 @@ import (
 
 // TestSlowUpdateBlocksNobody holds one document for longer than a lease, slower
 // than any token refresh, while a thousand updates of another one and unlocks go
-// through the same database. Who waits for the document sees what was written.
+// through the same database. A process that waits for the document reads what was written.
 func TestSlowUpdateBlocksNobody(t *testing.T) {
 	t.Parallel()
 	Both(t, func(t *testing.T, d Database) {

@@ -126,7 +126,7 @@ func (c *connectionTokens) update(ctx context.Context, rejected saltoks.Secret) 
 }
 
 // outcome returns the result for the callers of a flight: a token if one can be
-// used, else the reason why the refresh failed.
+// used, otherwise the reason why the refresh failed.
 func (c *connectionTokens) outcome(next *connectionDoc, a answer, rejected saltoks.Secret) action {
 	out := c.step(next, rejected)
 	e, ok := errors.AsType[*IdentityError](out.err)

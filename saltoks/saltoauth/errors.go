@@ -126,7 +126,7 @@ func networkError(op, address string, err error) *IdentityError {
 	return e
 }
 
-// asIdentityError returns err if it is an IdentityError, else a network error.
+// asIdentityError returns err if it is an IdentityError, otherwise a network error.
 func asIdentityError(op string, err error) *IdentityError {
 	if e, ok := errors.AsType[*IdentityError](err); ok {
 		return e

@@ -117,7 +117,7 @@ func (d Documents) acquire(ctx context.Context, key, holder string) (doc []byte,
 		})
 		switch {
 		case err != nil && took: // such as a commit that was acknowledged too late
-			_ = d.set(ctx, key, holder, releaseLease) // else the lease ends by itself
+			_ = d.set(ctx, key, holder, releaseLease) // otherwise the lease ends by itself
 			return nil, err
 		case err != nil:
 			return nil, err

@@ -141,7 +141,7 @@ func TestEnter(t *testing.T) {
 }
 
 // A read that waits for its turn, or for a connection, ends with its context, and its error
-// names it. It gives back what it has.
+// names it. It returns what it has.
 func TestReadsWait(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -16,7 +16,7 @@ type CheckIns interface {
 // CheckIn records a visit of a member.
 type CheckIn struct {
 	Member string `json:"member"`
-	// Key makes a check-in unique: of several with the same member and key at one site,
+	// Key makes a check-in unique: if several have the same member and key at one site,
 	// only the first is stored.
 	Key       string        `json:"key"`
 	Door      string        `json:"door"`

@@ -67,7 +67,7 @@ func add(answers []answer) (s sum) {
 // rate is unlocks per second.
 func (s sum) rate() float64 { return float64(s.opened) / max(s.span.Seconds(), 0.001) }
 
-// at returns the time within which so many percent of the answers came.
+// at returns the time within which the given percentage of the answers came.
 func (s sum) at(percent int) time.Duration {
 	if len(s.took) == 0 {
 		return 0

@@ -261,5 +261,5 @@ func (x *site) reconnect(ctx context.Context) {
 	if err == nil {
 		s.reconnects++
 		s.ledger.consent(x.id)
-	} // else the identity server is out as well: the next tap comes here again
+	} // otherwise the identity server is out as well: the next tap comes here again
 }
