@@ -102,7 +102,7 @@ func TestSoak(t *testing.T) {
 		for day := range *soakDays {
 			s.day(day)
 		}
-		t.Log("\n" + s.judge())
+		t.Log("\n" + s.check())
 	})
 	after := heap()
 	t.Logf("\n  %-44s %s\n  %-44s %.1f, %.1f MiB", "it took", time.Since(began).Round(time.Second), "heap before and after all of it",

@@ -15,16 +15,16 @@ import (
 	"github.com/doorkit/doorkit/saltoks/saltokstest"
 )
 
-// counts is what the judge counted.
+// counts is what check counted.
 type counts struct {
 	rows, recovered, commands, checkIns, movements, entries, ambiguous int
 }
 
-// judge holds the end of it against every promise, and returns the table.
-func (s *soak) judge() string {
+// check compares the final state with every guarantee, and returns the table.
+func (s *soak) check() string {
 	ctx, l := s.t.Context(), s.ledger
 	s.calm(ctx)
-	s.judgeJobs(ctx)
+	s.checkJobs(ctx)
 	s.restart()
 	s.shaky.pause(true)
 	var c counts
@@ -32,9 +32,9 @@ func (s *soak) judge() string {
 		_, err := x.app.Gate.Recover(ctx)
 		s.ok(err)
 		s.read(ctx, x)
-		s.judgeLog(ctx, x, &c)
-		s.judgeJournal(ctx, x, &c)
-		s.judgeEntries(ctx, x, &c)
+		s.checkLog(ctx, x, &c)
+		s.checkJournal(ctx, x, &c)
+		s.checkEntries(ctx, x, &c)
 	}
 	slices.Sort(s.goroutines)
 	if most, least := s.goroutines[len(s.goroutines)-1], s.goroutines[0]; most > least+10 {
@@ -63,11 +63,11 @@ func (s *soak) read(ctx context.Context, x *site) {
 	}
 }
 
-// judgeJobs demands that every job of every site ran to the end: the frequent ones in the
+// checkJobs requires that every job of every site ran to the end: the frequent ones in the
 // last hours, in which nothing failed. The daily ones ran within two days, because a
 // site that joins Runners soon after their run has to wait for the next one, and within
 // three with success, because one that failed is repeated a day later.
-func (s *soak) judgeJobs(ctx context.Context) {
+func (s *soak) checkJobs(ctx context.Context) {
 	l := s.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,9 +99,9 @@ func (s *soak) judgeJobs(ctx context.Context) {
 // day is a day and the rest of the interval by which a daily job may be late.
 const day = 24*time.Hour + 3*time.Hour
 
-// judgeLog verifies the chain against the head exported last, and demands that each
+// checkLog verifies the chain against the head exported last, and requires that each
 // attempt has one outcome, or an unknown one and then one that is known.
-func (s *soak) judgeLog(ctx context.Context, x *site, c *counts) {
+func (s *soak) checkLog(ctx context.Context, x *site, c *counts) {
 	v, err := storage.Verify(ctx, s.store, x.id, storage.Head{}, x.head)
 	if err != nil {
 		s.ledger.wrong("site %s: the chain does not verify against the head exported last: %v", x.id, err)
@@ -121,9 +121,9 @@ func (s *soak) judgeLog(ctx context.Context, x *site, c *counts) {
 	}
 }
 
-// judgeJournal demands one check-in for each opening, and at most one command for each
+// checkJournal requires one check-in for each opening, and at most one command for each
 // request.
-func (s *soak) judgeJournal(ctx context.Context, x *site, c *counts) {
+func (s *soak) checkJournal(ctx context.Context, x *site, c *counts) {
 	l := s.ledger
 	list, err := s.store.CheckIns(ctx, storage.CheckInQuery{Site: x.id})
 	s.ok(err)
@@ -163,9 +163,9 @@ type movement struct {
 	action access.Action
 }
 
-// judgeEntries demands that every entry of SALTO is stored once, and that each movement
+// checkEntries requires that every entry of SALTO is stored once, and that each movement
 // settled its command, unless two commands without an answer could have made it.
-func (s *soak) judgeEntries(ctx context.Context, x *site, c *counts) {
+func (s *soak) checkEntries(ctx context.Context, x *site, c *counts) {
 	l := s.ledger
 	stored, err := s.store.VendorEntries(ctx, storage.VendorQuery{Site: x.id})
 	s.ok(err)
