@@ -243,7 +243,7 @@ func TestKilledWhileIngesting(t *testing.T) {
 			t.Errorf("only %d steps, and %d commands settled by a process that was killed", step, byChild)
 		}
 		t.Logf("%d steps, %d commands settled by the killed", step-1, byChild)
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 
@@ -271,6 +271,6 @@ func TestIngestersKilledAtRandom(t *testing.T) {
 				t.Fatalf("%d of %d commands are proven", proven, i+1)
 			}
 		}
-		s.judge()
+		s.checkGuarantees()
 	})
 }

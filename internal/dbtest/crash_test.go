@@ -97,8 +97,8 @@ func (s *scene) settled() {
 	}
 }
 
-// judge recovers what was left behind and checks everything that must hold.
-func (s *scene) judge() {
+// checkGuarantees recovers what was left behind and checks every guarantee.
+func (s *scene) checkGuarantees() {
 	s.Helper()
 	ctx := s.Context()
 	s.settled()
@@ -193,7 +193,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			t.Errorf("only %d steps", step)
 		}
 		t.Logf("%d steps", step-1)
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 
@@ -214,10 +214,10 @@ func TestKilledAtRandom(t *testing.T) {
 			}
 			p.kill()
 			if i%25 == 24 {
-				s.judge()
+				s.checkGuarantees()
 			}
 		}
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 
@@ -256,6 +256,6 @@ func TestCrowd(t *testing.T) {
 				t.Errorf("%d movements after round %d", n, round)
 			}
 		}
-		s.judge()
+		s.checkGuarantees()
 	})
 }

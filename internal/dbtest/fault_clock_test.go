@@ -54,7 +54,7 @@ func TestClockJumpsAtEachStep(t *testing.T) {
 				}
 			}
 		}
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 
@@ -95,7 +95,7 @@ func TestOtherClockAtEachStep(t *testing.T) {
 				}
 			}
 		}
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 
@@ -129,6 +129,6 @@ func TestClocksThatDiffer(t *testing.T) {
 				}
 			}
 		}
-		s.judge()
+		s.checkGuarantees()
 	})
 }

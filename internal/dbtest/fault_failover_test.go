@@ -334,5 +334,5 @@ func TestCanceledCommit(t *testing.T) {
 	if n := len(s.movements()); n > 0 {
 		t.Errorf("%d doors moved", n)
 	}
-	s.judge()
+	s.checkGuarantees()
 }

@@ -48,7 +48,7 @@ func (s *scene) failsFrom(calls []string, g *gate.Gate, steps *stepped, f storag
 		}
 	}
 	s.works(4 * tries)
-	s.judge()
+	s.checkGuarantees()
 }
 
 // failsAt lets the storage fail from one step of one unlock on, and returns whether that

@@ -187,7 +187,7 @@ func suspendedAtEachStep(t *testing.T, d Database, left, atLeast time.Duration, 
 	for i, x := range all {
 		receipts[i] = s.resume(x)
 	}
-	s.judge()
+	s.checkGuarantees()
 	for i, x := range all {
 		s.recovered(x, receipts[i])
 	}
@@ -261,6 +261,6 @@ func TestSuspendedInTransaction(t *testing.T) {
 	}
 	r = s.resume(x)
 	s.works(3)
-	s.judge()
+	s.checkGuarantees()
 	s.recovered(x, r)
 }

@@ -89,7 +89,7 @@ func TestSlowUpdateBlocksNobody(t *testing.T) {
 		if err != nil || string(doc) != "done" {
 			t.Errorf("the slow document is %q, %v", doc, err)
 		}
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 

@@ -47,7 +47,7 @@ func TestBurst(t *testing.T) {
 		}
 	}
 	all.Wait()
-	s.judge()
+	s.checkGuarantees()
 }
 
 // counted counts the calls of Begin and Settle when they wait: for their turn, or for the
@@ -178,7 +178,7 @@ func TestStoppedProcess(t *testing.T) {
 		must(t, p.cmd.Process.Signal(syscall.SIGCONT))
 	}
 	p.kill()
-	s.judge()
+	s.checkGuarantees()
 }
 
 // TestFrozenWriter stops a process while it holds the rows of a fact, or of the position
@@ -367,5 +367,5 @@ func TestFrozenProcess(t *testing.T) {
 			t.Errorf("later: %s, %v, %v", r.Outcome, r.Err, err)
 		}
 	}
-	s.judge()
+	s.checkGuarantees()
 }

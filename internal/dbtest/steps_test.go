@@ -223,6 +223,6 @@ func (v *visitors) finish() (lost []gate.Receipt) {
 		}
 	}
 	v.s.Logf("%d requests, %d tries, outcomes %v", len(v.receipts), v.tries, outcomes)
-	v.s.judge()
+	v.s.checkGuarantees()
 	return lost
 }

@@ -71,7 +71,7 @@ func TestReadOnly(t *testing.T) {
 		}
 		s.refused(s.broken(dsn), 1, sqlstore.ReadOnly)
 		s.works(2)
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 
@@ -92,7 +92,7 @@ func TestLocked(t *testing.T) {
 		s.refused(g, 2, sqlstore.Locked)
 		must(t, tx.Rollback())
 		s.works(3)
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 
@@ -124,7 +124,7 @@ func TestFull(t *testing.T) {
 		t.Error("the file never filled up")
 	}
 	s.works(201)
-	s.judge()
+	s.checkGuarantees()
 }
 
 // TestNotDurable refuses connections that would lose what they acknowledged.
@@ -286,7 +286,7 @@ func TestBrokenAtEveryStep(t *testing.T) {
 			t.Errorf("too few steps broke: %v", outcomes)
 		}
 		t.Log(outcomes)
-		s.judge()
+		s.checkGuarantees()
 	})
 }
 
