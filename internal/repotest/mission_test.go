@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -119,11 +120,17 @@ type tests map[string][]string
 
 func testsOf(t *testing.T) tests {
 	t.Helper()
+	sources(t) // fails if they cannot be parsed
+	return provingTests()
+}
+
+var provingTests = sync.OnceValue(func() tests {
 	parts := map[string]part{}      // functions, by folder and name
 	suites := map[string][]string{} // strings of packages of test support, by folder
 	all := tests{}
 	imported := map[string][]string{} // folders that the file of a test imports
-	for _, s := range sources(t) {
+	files, _ := parsed()
+	for _, s := range files {
 		if !s.test && s.testSupport() {
 			suites[s.dir] = append(suites[s.dir], part{}.with(s.file).strings...)
 		}
@@ -158,7 +165,7 @@ func testsOf(t *testing.T) tests {
 		}
 	}
 	return all
-}
+})
 
 // part is what a function or a file contains.
 type part struct{ strings, uses []string }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -27,12 +28,23 @@ type source struct {
 	fset *token.FileSet
 }
 
-// sources parses every Go file of every module in the repository.
+// sources returns every Go file of every module in the repository, parsed once for all
+// tests.
 func sources(t *testing.T) []source {
 	t.Helper()
-	var all []source
+	all, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 100 {
+		t.Fatalf("only %d Go files found below %s", len(all), root)
+	}
+	return all
+}
+
+var parsed = sync.OnceValues(func() (all []source, err error) {
 	fset := token.NewFileSet()
-	walk(t, func(name string, _ os.FileInfo) error {
+	err = walkFiles(func(name string, _ os.FileInfo) error {
 		if !strings.HasSuffix(name, ".go") || slices.Contains(strings.Split(name, "/"), "testdata") {
 			return nil
 		}
@@ -47,17 +59,20 @@ func sources(t *testing.T) []source {
 		all = append(all, source{path: name, dir: dir, test: strings.HasSuffix(name, "_test.go"), file: file, fset: fset})
 		return nil
 	})
-	if len(all) < 100 {
-		t.Fatalf("only %d Go files found below %s", len(all), root)
-	}
-	return all
-}
+	return all, err
+})
 
 // walk calls visit for every regular file of the repository, apart from those in
 // .git and node_modules. The path is relative to the repository, with slashes.
 func walk(t *testing.T, visit func(path string, info os.FileInfo) error) {
 	t.Helper()
-	err := fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
+	if err := walkFiles(visit); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func walkFiles(visit func(path string, info os.FileInfo) error) error {
+	return fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -72,9 +87,6 @@ func walk(t *testing.T, visit func(path string, info os.FileInfo) error) {
 		}
 		return visit(path, info)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // library reports whether the file belongs to a package that a host imports, and
