@@ -15,9 +15,9 @@ import (
 	"github.com/doorkit/doorkit/reservation"
 )
 
-// rounds returns how many random documents a differential test checks:
-// DOORKIT_ROUNDS, or the given number if that is not set.
-func rounds(t *testing.T, otherwise int) uint64 {
+// rounds returns how many random documents a test checks: DOORKIT_ROUNDS, or all that
+// .ci/run full checks, a third of them, a quarter with -short.
+func rounds(t *testing.T, full int) uint64 {
 	t.Helper()
 	if text := os.Getenv("DOORKIT_ROUNDS"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -26,10 +26,13 @@ func rounds(t *testing.T, otherwise int) uint64 {
 		}
 		return uint64(n)
 	}
-	if testing.Short() {
-		return uint64(otherwise / 4)
+	switch {
+	case testing.Short():
+		return uint64(full / 4)
+	case os.Getenv("DOORKIT_FULL") == "":
+		return uint64(full / 3)
 	}
-	return uint64(otherwise)
+	return uint64(full)
 }
 
 func firstSeed() uint64 {
