@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -50,12 +51,16 @@ func TestStream(t *testing.T) {
 	})
 }
 
-// TestStreamCutAnywhere ends the connection after each number of bytes.
+// TestStreamCutAnywhere ends the connection after each number of bytes, or after each
+// third outside .ci/run full.
 func TestStreamCutAnywhere(t *testing.T) {
 	t.Parallel()
-	step := int64(1)
-	if testing.Short() {
-		step = 7
+	step := int64(3)
+	switch {
+	case testing.Short():
+		step = 13
+	case os.Getenv("DOORKIT_FULL") != "":
+		step = 1
 	}
 	whole := int64(1600) // more than two entries take
 	for cut := int64(1); cut < whole; cut += step {

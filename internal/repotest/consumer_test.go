@@ -52,7 +52,9 @@ func main() {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "GOWORK=off", "GOSUMDB=off", "GOMODCACHE="+filepath.Join(dir, "cache"),
-			"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(cache)+"/cache/download", "GOFLAGS=-mod=mod -modcacherw -trimpath -ldflags=-s")
+			"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(cache)+"/cache/download",
+			// With -trimpath the folder is not part of the key of the build cache.
+			"GOFLAGS=-mod=mod -modcacherw -trimpath -ldflags=-s")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			missing := strings.Contains(string(out), "file does not exist") || strings.Contains(string(out), "no such file")

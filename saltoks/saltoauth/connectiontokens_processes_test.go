@@ -200,6 +200,7 @@ func (c childTask) run() (childResult, error) {
 	if err != nil {
 		return r, err
 	}
+	const pace = 20 * time.Millisecond
 	for end := time.Now().Add(c.For); time.Now().Before(end); {
 		r.Calls++
 		if _, err := client.Me.Get(ctx); err != nil {
@@ -207,6 +208,9 @@ func (c childTask) run() (childResult, error) {
 				r.First = err.Error()
 			}
 		}
+		// All processes call at the same instants, so that they refresh at the same time.
+		now := time.Now()
+		<-time.After(now.Truncate(pace).Add(pace).Sub(now))
 	}
 	return r, client.Close(ctx)
 }

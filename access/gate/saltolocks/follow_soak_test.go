@@ -3,6 +3,7 @@ package saltolocks_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -18,9 +19,12 @@ import (
 // TestManySitesForAnHour: one process follows many sites for an hour. Every entry is
 // stored once, and neither memory nor goroutines grow.
 func TestManySitesForAnHour(t *testing.T) {
-	sites := 50
-	if testing.Short() {
-		sites = 10
+	sites := 10
+	switch {
+	case testing.Short():
+		sites = 5
+	case os.Getenv("DOORKIT_FULL") != "":
+		sites = 50
 	}
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t)

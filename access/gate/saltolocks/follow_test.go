@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -238,6 +239,10 @@ func TestFollowIsRead(t *testing.T) {
 // TestFollowUntilTheSiteChanges: Follow of a reader ends when another site of SALTO KS is
 // chosen, and not when a deep pass is due.
 func TestFollowUntilTheSiteChanges(t *testing.T) {
+	deep := 25 * time.Hour // a deep pass
+	if os.Getenv("DOORKIT_FULL") != "" {
+		deep = 50 * time.Hour // two
+	}
 	withHost(t, func(t *testing.T, h *host) {
 		other := h.sim.AddSite(saltokstest.Site{Name: "Quay", Members: []saltokstest.Member{{User: h.sim.World().Users[0].Email}}})
 		site := h.open()
@@ -248,7 +253,7 @@ func TestFollowUntilTheSiteChanges(t *testing.T) {
 		go func() {
 			ended <- site.Entries.Follow(ctx, "", func([]gate.VendorEntry, string) error { return nil })
 		}()
-		h.sleep(50 * time.Hour)
+		h.sleep(deep)
 		select {
 		case err := <-ended:
 			t.Fatalf("it ended: %v", err)
