@@ -239,9 +239,12 @@ func TestFollowIsRead(t *testing.T) {
 // TestFollowUntilTheSiteChanges: Follow of a reader ends when another site of SALTO KS is
 // chosen, and not when a deep pass is due.
 func TestFollowUntilTheSiteChanges(t *testing.T) {
-	deep := 25 * time.Hour // a deep pass
-	if os.Getenv("DOORKIT_FULL") != "" {
-		deep = 50 * time.Hour // two
+	span := 25 * time.Hour // a deep pass
+	switch {
+	case testing.Short():
+		span = 5 * time.Hour // polls only
+	case os.Getenv("DOORKIT_FULL") != "":
+		span = 50 * time.Hour
 	}
 	withHost(t, func(t *testing.T, h *host) {
 		other := h.sim.AddSite(saltokstest.Site{Name: "Quay", Members: []saltokstest.Member{{User: h.sim.World().Users[0].Email}}})
@@ -253,7 +256,7 @@ func TestFollowUntilTheSiteChanges(t *testing.T) {
 		go func() {
 			ended <- site.Entries.Follow(ctx, "", func([]gate.VendorEntry, string) error { return nil })
 		}()
-		h.sleep(deep)
+		h.sleep(span)
 		select {
 		case err := <-ended:
 			t.Fatalf("it ended: %v", err)
