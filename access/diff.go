@@ -8,8 +8,8 @@ import (
 
 // Span is a half-open span of time: From is in it, Until is not.
 type Span struct {
-	From  time.Time `json:"from"`
-	Until time.Time `json:"until"`
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Difference is a span of time in which two policies answer differently whether
@@ -17,11 +17,11 @@ type Span struct {
 type Difference struct {
 	Member string    `json:"member"`
 	Door   string    `json:"door"`
-	From   time.Time `json:"from"`
-	Until  time.Time `json:"until"`  // the end of the difference or of the span looked at
-	Gained bool      `json:"gained"` // denied before and allowed after; otherwise the reverse
-	Before Decision  `json:"before"` // at From
-	After  Decision  `json:"after"`  // at From
+	From   time.Time `json:"from,omitzero"`
+	Until  time.Time `json:"until,omitzero"` // the end of the difference or of the span looked at
+	Gained bool      `json:"gained"`         // denied before and allowed after; otherwise the reverse
+	Before Decision  `json:"before"`         // at From
+	After  Decision  `json:"after"`          // at From
 }
 
 // Diff compares two policies: it yields who gains and who loses which door, and

@@ -35,8 +35,8 @@ type Question struct {
 type Neighbor struct {
 	Resource string    `json:"resource"`
 	Booker   string    `json:"booker"` // the id of the member who made it; only compared, as Reservation.Member is
-	Start    time.Time `json:"start"`
-	End      time.Time `json:"end"`
+	Start    time.Time `json:"start,omitzero"`
+	End      time.Time `json:"end,omitzero"`
 	EndedAt  time.Time `json:"ended_at,omitzero"`
 }
 

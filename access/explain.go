@@ -46,8 +46,8 @@ type Booking struct {
 	Resource string    `json:"resource"`
 	Member   string    `json:"member"` // the booker
 	ID       string    `json:"id"`
-	From     time.Time `json:"from"` // its window
-	Until    time.Time `json:"until"`
+	From     time.Time `json:"from,omitzero"` // its window
+	Until    time.Time `json:"until,omitzero"`
 }
 
 // Explain works out the explanation of the decision.

@@ -187,8 +187,8 @@ type Exception struct {
 // Closure closes doors from From, included, until Until: no basis opens them but
 // a grant with DuringClosures (RULES.md, section 3).
 type Closure struct {
-	From  time.Time `json:"from"`  // required
-	Until time.Time `json:"until"` // required; later than From
+	From  time.Time `json:"from,omitzero"`  // required
+	Until time.Time `json:"until,omitzero"` // required; later than From
 
 	// Doors are the ids of the doors it closes, each once. A nil list is every
 	// door; an empty one is refused.

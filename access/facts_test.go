@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorkit/doorkit/internal/strictjson"
+	"github.com/doorkit/doorkit/reservation"
 )
 
 func TestFactsSurviveJSON(t *testing.T) {
@@ -290,6 +291,21 @@ func TestParseInstant(t *testing.T) {
 	}
 }
 
+// What Compile would refuse is written too: a required instant that is absent is left
+// out, and is a fault when the document is read.
+func TestAbsentInstantsAreLeftOut(t *testing.T) {
+	data, err := json.Marshal(Facts{
+		Site: Site{ID: "s", TimeZone: "UTC"}, Reservations: []reservation.Reservation{{ID: "r"}}, Closures: []Closure{{}},
+	})
+	const want = `{"site":{"id":"s","time_zone":"UTC"},"reservations":[{"id":"r","resource":"","member":""}],"closures":[{}]}`
+	if err != nil || string(data) != want {
+		t.Errorf("written as %s, %v; want %s", data, err, want)
+	}
+	if _, err := ParseFacts(data); err == nil || !strings.Contains(err.Error(), "closures[0].from: required") {
+		t.Errorf("read with error %v", err)
+	}
+}
+
 func TestClocksAndDates(t *testing.T) {
 	for s, want := range map[string]Clock{"00:00": 0, "08:05": At(8, 5), "24:00": At(24, 0)} {
 		if got, err := ParseClock(s); err != nil || got != want || got.String() != s {
@@ -310,6 +326,27 @@ func TestClocksAndDates(t *testing.T) {
 		if _, err := ParseDate(s); err == nil {
 			t.Errorf("%q is a date", s)
 		}
+	}
+	texts := struct {
+		Clock Clock
+		Date  Date
+		Days  []Day
+	}{At(8, 5), Date{2026, 11, 30}, Days(Sat, Mon)}
+	const written = `{"Clock":"08:05","Date":"2026-11-30","Days":["sat","sun","mon"]}`
+	if data, err := json.Marshal(texts); err != nil || string(data) != written {
+		t.Errorf("written as %s, %v; want %s", data, err, written)
+	}
+	read := texts
+	for _, bad := range []string{
+		`{"Clock":"8:05"}`, `{"Clock":485}`, `{"Date":"2026-02-29"}`, `{"Date":{}}`, `{"Days":["Mon"]}`, `{"Days":[1]}`,
+	} {
+		if json.Unmarshal([]byte(bad), &read) == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
+	read.Clock, read.Date = 0, Date{}
+	if err := json.Unmarshal([]byte(written), &read); err != nil || !cmp.Equal(texts, read) {
+		t.Errorf("read again: %v, %v", read, err)
 	}
 	if (Date{10000, 1, 1}).valid() || (Date{-1, 1, 1}).valid() {
 		t.Error("years have four digits")

@@ -29,19 +29,37 @@ type Range struct {
 	To   Clock `json:"to"`
 }
 
-// Day is a day of the week.
-type Day = time.Weekday
+// Day is a day of the week, with the numbers of [time.Weekday].
+type Day time.Weekday
 
 // The days of the week.
 const (
-	Mon = time.Monday
-	Tue = time.Tuesday
-	Wed = time.Wednesday
-	Thu = time.Thursday
-	Fri = time.Friday
-	Sat = time.Saturday
-	Sun = time.Sunday
+	Mon = Day(time.Monday)
+	Tue = Day(time.Tuesday)
+	Wed = Day(time.Wednesday)
+	Thu = Day(time.Thursday)
+	Fri = Day(time.Friday)
+	Sat = Day(time.Saturday)
+	Sun = Day(time.Sunday)
 )
+
+// String returns the English name, such as "Monday".
+func (d Day) String() string { return time.Weekday(d).String() }
+
+// MarshalText returns the name of the day in documents, such as "mon".
+func (d Day) MarshalText() ([]byte, error) { return []byte(dayName(d)), nil }
+
+// UnmarshalText reads "mon", "tue", "wed", "thu", "fri", "sat" or "sun".
+func (d *Day) UnmarshalText(text []byte) error { return readText(d, text, parseDay) }
+
+// readText is an UnmarshalText that does not change the value if parse fails.
+func readText[T any](to *T, text []byte, parse func(string) (T, error)) error {
+	value, err := parse(string(text))
+	if err == nil {
+		*to = value
+	}
+	return err
+}
 
 // Days returns the days from first to last, both included, over the end of the
 // week if needed: Days(Mon, Fri), Days(Mon, Sun), Days(Sat, Mon). It returns nil,
@@ -99,6 +117,12 @@ func ParseClock(s string) (Clock, error) {
 // String returns "HH:MM".
 func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
 
+// MarshalText returns "HH:MM".
+func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText is [ParseClock].
+func (c *Clock) UnmarshalText(text []byte) error { return readText(c, text, ParseClock) }
+
 // valid reports whether c lies between 00:00 and 24:00.
 func (c Clock) valid() bool { return c >= 0 && c <= 24*60 }
 
@@ -120,6 +144,12 @@ func ParseDate(s string) (Date, error) {
 
 // String returns "YYYY-MM-DD".
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, int(d.Month), d.Day) }
+
+// MarshalText returns "YYYY-MM-DD".
+func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText is [ParseDate].
+func (d *Date) UnmarshalText(text []byte) error { return readText(d, text, ParseDate) }
 
 // valid reports whether d exists in the calendar, in the years 0 to 9999.
 func (d Date) valid() bool {

@@ -56,7 +56,7 @@ type ComingKey struct {
 	Name       string     `json:"name"`
 	AccessType AccessType `json:"access_type"`
 	Reason     Reason     `json:"reason"` // why it is not open yet
-	From       time.Time  `json:"from"`
+	From       time.Time  `json:"from,omitzero"`
 }
 
 // Upcoming returns the doors that the member may not unlock at an instant and

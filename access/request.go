@@ -10,15 +10,15 @@ import (
 
 // Request asks whether a member may do something at a door at an instant.
 type Request struct {
-	Member string
-	Door   string
-	Action Action
-	At     time.Time // truncated to whole microseconds
+	Member string    `json:"member"`
+	Door   string    `json:"door"`
+	Action Action    `json:"action"`
+	At     time.Time `json:"at,omitzero"` // truncated to whole microseconds
 
 	// Holding reports that this member put the door in office mode and it has not
 	// been ended since. It comes from the host's own records, never from the
 	// member's request, and applies to the action Lock only.
-	Holding bool
+	Holding bool `json:"holding,omitzero"`
 }
 
 // Action is what the member asks to do.

@@ -20,9 +20,9 @@ var (
 
 // ChangeError reports which change of which reservation was refused, and why.
 type ChangeError struct {
-	Op  string // "end early", "undo the early end of", "extend", "move" or "cancel"
-	ID  string // of the reservation
-	Err error  // one of the errors above
+	Op  string `json:"op"` // "end early", "undo the early end of", "extend", "move" or "cancel"
+	ID  string `json:"id"` // of the reservation
+	Err error  `json:"-"`  // one of the errors above
 }
 
 // Error returns one sentence.

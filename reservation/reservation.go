@@ -23,8 +23,8 @@ type Reservation struct {
 	Resource string `json:"resource"` // the id of the booked resource
 	Member   string `json:"member"`   // the id of the booker, the member who made it
 
-	Start time.Time `json:"start"` // the first instant of the reserved time
-	End   time.Time `json:"end"`   // the first instant after it, later than Start
+	Start time.Time `json:"start,omitzero"` // the first instant of the reserved time
+	End   time.Time `json:"end,omitzero"`   // the first instant after it, later than Start
 
 	// EndedAt is when the booking ended, if it was ended early; else zero. It may
 	// be any instant, also before Start or after End: EffectiveEnd decides.

@@ -68,7 +68,7 @@ type EntryCursor struct {
 	At time.Time `json:"at,omitzero"`
 	// Seen holds the ids of the entries within the overlap that were already
 	// returned.
-	Seen []EntryID `json:"seen,omitempty"`
+	Seen []EntryID `json:"seen"`
 	// DeepAt is the time of the last deep pass.
 	DeepAt time.Time `json:"deep_at,omitzero"`
 }
@@ -160,8 +160,11 @@ type poll struct {
 }
 
 func newPoll(cfg pollConfig, since EntryCursor, now time.Time) *poll {
-	p := &poll{now: now, overlap: cfg.overlap, from: since.From, stop: since.From, known: make(map[EntryID]bool, len(since.Seen))}
-	p.next = EntryCursor{From: since.From, At: since.At, DeepAt: since.DeepAt}
+	p := &poll{
+		fresh: []Entry{}, now: now, overlap: cfg.overlap, from: since.From, stop: since.From,
+		known: make(map[EntryID]bool, len(since.Seen)),
+	}
+	p.next = EntryCursor{From: since.From, At: since.At, Seen: []EntryID{}, DeepAt: since.DeepAt}
 	if p.deep = cfg.deep && now.Sub(since.DeepAt) >= cfg.deepEvery; p.deep {
 		p.next.DeepAt = now.UTC()
 	}

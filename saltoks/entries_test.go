@@ -276,3 +276,40 @@ func TestPollDeep(t *testing.T) {
 		}
 	}
 }
+
+// What the client returns has [] in JSON, not null, where SALTO returned no list.
+func TestEmptyListsInJSON(t *testing.T) {
+	t.Parallel()
+	c := newTestClient(t, &wire{answer: always(200, items(""))})
+	entries, next, err := c.Entries.Poll(t.Context(), "s", EntryCursor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := decode[SiteUser]([]byte(`{"id":"u"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	features := subscriptionWire{}.value()
+	for name, value := range map[string]any{"entries": entries, "cursor": next, "user": user, "subscription": features} {
+		if data, err := json.Marshal(value); err != nil || strings.Contains(string(data), "null") || !strings.Contains(string(data), "[]") {
+			t.Errorf("%s: %s, %v", name, data, err)
+		}
+	}
+}
+
+func TestPINChannelInJSON(t *testing.T) {
+	t.Parallel()
+	const want = `["","mail","sms"]`
+	channels := []PINChannel{0, PINByMail, PINBySMS}
+	var read []PINChannel
+	data, err := json.Marshal(channels)
+	if err != nil || string(data) != want || json.Unmarshal(data, &read) != nil || !slices.Equal(read, channels) {
+		t.Errorf("%s, %v, read as %v; want %s", data, err, read, want)
+	}
+	if _, err := json.Marshal(PINChannel(3)); err == nil {
+		t.Error("channel 3 was written")
+	}
+	if err := json.Unmarshal([]byte(`["post"]`), &read); err == nil {
+		t.Error("channel post was read")
+	}
+}

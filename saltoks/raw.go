@@ -3,7 +3,9 @@ package saltoks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
+	"slices"
 )
 
 // RawService holds the calls that move a lock or that cannot be undone, one
@@ -81,6 +83,26 @@ const (
 	// PINBySMS sends the PIN to the phone on the user's profile.
 	PINBySMS
 )
+
+var pinChannels = [...]string{"", "mail", "sms"}
+
+// MarshalText returns "mail", "sms", or "" for the zero value.
+func (c PINChannel) MarshalText() ([]byte, error) {
+	if c < 0 || int(c) >= len(pinChannels) {
+		return nil, fmt.Errorf("saltoks: %d is not a PINChannel", c)
+	}
+	return []byte(pinChannels[c]), nil
+}
+
+// UnmarshalText reads what MarshalText writes.
+func (c *PINChannel) UnmarshalText(text []byte) error {
+	i := slices.Index(pinChannels[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("saltoks: %q is not a PINChannel: mail or sms", text)
+	}
+	*c = PINChannel(i)
+	return nil
+}
 
 // RequestPIN makes SALTO send the IQ PIN to the token's user. The IQ must be
 // online. SALTO does not report whether the message arrives; RequestPIN may be

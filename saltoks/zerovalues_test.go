@@ -34,6 +34,7 @@ var zeroTypes = []reflect.Type{
 	reflect.TypeFor[saltoks.LocalTime](),
 	reflect.TypeFor[saltoks.LocksService](), reflect.TypeFor[saltoauth.Login](), reflect.TypeFor[saltoks.MeService](),
 	reflect.TypeFor[saltostate.MemoryStore](), reflect.TypeFor[saltoks.OTP](),
+	reflect.TypeFor[saltoks.PINChannel](),
 	reflect.TypeFor[saltoks.PanicError](), reflect.TypeFor[saltoremote.Remote](),
 	reflect.TypeFor[saltoks.ReplayClass](), reflect.TypeFor[saltoks.Request](), reflect.TypeFor[saltoks.RawService](),
 	reflect.TypeFor[saltoks.Secret](), reflect.TypeFor[saltoks.SendDeadline](), reflect.TypeFor[saltostate.SealingKey](),
@@ -79,6 +80,7 @@ func TestZeroValuesOpenNothing(t *testing.T) {
 				case "MemoryStore.Get", "MemoryStore.Update": // ready as it is
 				case "Secret.MarshalText", "OTP.MarshalText", "IQPIN.MarshalText", "KeypadPIN.MarshalText": // [redacted]
 				case "TimeOfDay.MarshalText", "TimeOfDay.UnmarshalText":
+				case "PINChannel.MarshalText", "PINChannel.UnmarshalText": // ""
 				case "APIError.Unwrap", "IdentityError.Unwrap":
 				case "Client.Close": // there is nothing to close
 				default:

@@ -13,19 +13,21 @@ import (
 // Movement is an accepted unlock or start of office mode by a member's own
 // digital key: what may count as a check-in.
 type Movement struct {
-	Member, Door, RequestID string
-	Action                  access.Action
-	TappedAt                time.Time // when the member tapped
-	At                      time.Time // when the lock moved, as far as is known, in the site's time zone
+	Member    string        `json:"member"`
+	Door      string        `json:"door"`
+	RequestID string        `json:"request_id"`
+	Action    access.Action `json:"action"`
+	TappedAt  time.Time     `json:"tapped_at,omitzero"` // when the member tapped
+	At        time.Time     `json:"at,omitzero"`        // when the lock moved, as far as is known, in the site's time zone
 	// Day is the date of At at the site, YYYY-MM-DD. A movement before Config.DayStart
 	// belongs to the previous day.
-	Day    string
-	Reason access.Reason
+	Day    string        `json:"day"`
+	Reason access.Reason `json:"reason"`
 	// Reservation is the one that the tap belongs to: the one whose reserved time
 	// contains the tap; otherwise, if the tap is in a buffer, the next one to start;
 	// otherwise the last one that ended. Only ID, Resource, Start and End (the effective
 	// end) are set; it is nil if no reservation allowed the movement.
-	Reservation *reservation.Reservation
+	Reservation *reservation.Reservation `json:"reservation,omitempty"`
 }
 
 // oncePerDay counts a member once per day at the site.

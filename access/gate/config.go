@@ -133,7 +133,9 @@ var ErrRequestReused = errors.New("gate: this RequestID belongs to another reque
 var errClock = errors.New("gate: Config.Now returns the zero time: fix the host's clock")
 
 // ConfigError names every fault of a Config at once.
-type ConfigError struct{ Faults []Fault }
+type ConfigError struct {
+	Faults []Fault `json:"faults"`
+}
 
 // Error lists the faults.
 func (e *ConfigError) Error() string {

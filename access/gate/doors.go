@@ -193,6 +193,7 @@ func compare(ctx context.Context, known []Door, c Catalog) (doors []DoorStatus, 
 		if err != nil {
 			return nil, nil, err
 		}
+		lock.Alarms = orEmpty(lock.Alarms)
 		x, linked := at[lockIDOf(lock.Link)]
 		if !linked {
 			free = append(free, lock)
@@ -248,7 +249,7 @@ type CatalogLock struct {
 	Problem Cause `json:"problem,omitempty"`
 	// Alarms is what the lock reports that requires a person: CauseLeftOpen,
 	// CauseIntrusion, CauseBatteryLow, CausePrivacyMode.
-	Alarms []Cause `json:"alarms,omitempty"`
+	Alarms []Cause `json:"alarms"`
 	// Schedule is the lock's own schedule, which locks it at the end; nil if there is
 	// none.
 	Schedule *LockSchedule `json:"schedule,omitempty"`
@@ -294,6 +295,7 @@ func (g *Gate) RefreshLockStates(ctx context.Context, c Catalog) (list []Catalog
 		if err != nil {
 			return nil, err
 		}
+		lock.Alarms = orEmpty(lock.Alarms)
 		list = append(list, lock)
 	}
 	last := make(map[lockID]CatalogLock, len(list))

@@ -109,18 +109,24 @@ func (g *Gate) EraseVendorUser(ctx context.Context, user string) (erased storage
 func (g *Gate) CheckIns(ctx context.Context, q CheckInQuery) (list []CheckIn, err error) {
 	defer containIn("CheckIns", &err)
 	q.Site = g.c.Site
-	return g.c.Records.CheckIns(ctx, q)
+	list, err = g.c.Records.CheckIns(ctx, q)
+	return orEmpty(list), err
 }
 
 // Holds returns which members hold which doors open in office mode and since when,
 // as far as the gate knows.
 func (g *Gate) Holds(ctx context.Context) (list []Hold, err error) {
 	defer containIn("Holds", &err)
-	return g.c.Records.Holds(ctx, g.c.Site)
+	list, err = g.c.Records.Holds(ctx, g.c.Site)
+	return orEmpty(list), err
 }
 
+// orEmpty returns a list that is [] in JSON if it has no items.
+func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
+
 // LogDetail is the part of a door log row that identifies a person. It can be
-// erased; the row stays.
+// erased; the row stays. The row's commitment covers its JSON, whose form therefore does
+// not change: empty lists are left out.
 type LogDetail struct {
 	Member    string    `json:"member,omitempty"`
 	Actor     string    `json:"actor,omitempty"`

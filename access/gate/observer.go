@@ -117,10 +117,10 @@ type Tracer interface {
 
 // Phase is a part of a request that a Tracer measures.
 type Phase struct {
-	Name   string // PhaseRequest, ...
-	Site   string
-	Door   string
-	Action access.Action
+	Name   string        `json:"name"` // PhaseRequest, ...
+	Site   string        `json:"site"`
+	Door   string        `json:"door"`
+	Action access.Action `json:"action"`
 }
 
 // The phases of a request. The other ones are parts of PhaseRequest.

@@ -25,7 +25,7 @@ type Receipt struct {
 	Condition *UnmetCondition `json:"condition,omitempty"`
 	// At is when the outcome became known. An accepted command moved the lock at about
 	// this time.
-	At time.Time `json:"at"`
+	At time.Time `json:"at,omitzero"`
 	// RelockAt is when an accepted unlock is expected to be locked again by the
 	// lock itself; zero for anything else.
 	RelockAt time.Time `json:"relock_at,omitzero"`

@@ -34,7 +34,7 @@ type Tap struct {
 	// TappedAt is when the member tapped, by a clock that agrees with the gate's. If
 	// the phone's clock cannot be trusted, it is when the first try reached the host. A
 	// request that is retried keeps it. Required.
-	TappedAt time.Time `json:"tapped_at"`
+	TappedAt time.Time `json:"tapped_at,omitzero"`
 	Source   Source    `json:"source,omitempty"`
 	// Actor is who made the request on the member's behalf; empty for the member. It is
 	// logged, and such a request makes no check-in. The member's rights apply in any

@@ -89,9 +89,14 @@ type VendorRow struct {
 type VendorRowQuery struct {
 	// Door, Lock, Member, User and Means, when set, select rows with an equal one. User
 	// is an id of the lock system.
-	Door, Lock, Member, User string
-	Means                    Means
-	From, Until              time.Time // when not zero, select At in [From, Until)
+	Door   string `json:"door"`
+	Lock   string `json:"lock"`
+	Member string `json:"member"`
+	User   string `json:"user"`
+	Means  Means  `json:"means"`
+	// From and Until, when not zero, select At in [From, Until).
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // VendorLog yields the entries of the lock system's own log that Ingest has stored, by

@@ -86,7 +86,7 @@ func spansText(spans []access.Span, zone *time.Location) string {
 			if s.Until.Before(end) {
 				end, to = s.Until, s.Until.In(zone).Format("15:04")
 			}
-			onDay[local.Weekday()] = true
+			onDay[access.Day(local.Weekday())] = true
 			atTime[from+" to "+to] = true
 			at = end
 		}

@@ -254,7 +254,7 @@ func (x *index) today(h access.Hours, local time.Time) (from, until int64) {
 	switch {
 	case h.Always:
 		return 0, 24 * 60
-	case len(h.Ranges) == 0 || !slices.Contains(h.Ranges[0].Days, local.Weekday()) ||
+	case len(h.Ranges) == 0 || !slices.Contains(h.Ranges[0].Days, access.Day(local.Weekday())) ||
 		x.closed[access.Date{Year: year, Month: month, Day: day}]:
 		return 0, 0
 	}

@@ -53,7 +53,10 @@ var (
 
 // WrongUserError is ErrWrongUser with the email addresses of the two users,
 // masked ("a***@e***.com"), or "" if SALTO returned none.
-type WrongUserError struct{ Want, Got string }
+type WrongUserError struct {
+	Want string `json:"want"`
+	Got  string `json:"got"`
+}
 
 // Error names both users, masked.
 func (e *WrongUserError) Error() string {
@@ -77,12 +80,12 @@ func (e *WrongUserError) Unwrap() error { return ErrWrongUser }
 // IdentityError is a failed request to the identity server. The stored tokens are
 // kept; nothing in it is secret.
 type IdentityError struct {
-	Op      string    // "discovery", "keys", "consent", "code exchange", "refresh", "password grant", "revocation"
-	URL     string    // the address of the request, without a query; "" if none was made
-	Status  int       // 0: no answer
-	Code    string    // the OAuth error code, "" if there was none
-	RetryAt time.Time // the next attempt is made on a call after this instant; zero: on the next call
-	What    string    // one clause without secrets
+	Op      string    `json:"op"`                // "discovery", "keys", "consent", "code exchange", "refresh", "password grant", "revocation"
+	URL     string    `json:"url"`               // the address of the request, without a query; "" if none was made
+	Status  int       `json:"status"`            // 0: no answer
+	Code    string    `json:"code"`              // the OAuth error code, "" if there was none
+	RetryAt time.Time `json:"retry_at,omitzero"` // the next attempt is made on a call after this instant; zero: on the next call
+	What    string    `json:"what"`              // one clause without secrets
 	cause   error     // a context or network error, never one that quotes a body or a query
 }
 

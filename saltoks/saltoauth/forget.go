@@ -27,15 +27,19 @@ type ForgottenIQ struct {
 func (a *Authorizer) NeedSupport(ctx context.Context, subject string) ([]ForgottenIQ, error) {
 	owner := userindex.ID(a.id.env.Name, subject)
 	doc, err := saltostate.Load(ctx, a.state, userindex.Docs, owner)
-	if err != nil || doc == nil {
+	if err != nil {
 		return nil, err
+	}
+	if doc == nil {
+		return []ForgottenIQ{}, nil
 	}
 	return a.needSupport(ctx, owner, doc)
 }
 
 // needSupport leaves out the IQs for which nothing is stored: no activation was
 // started, or it was deactivated.
-func (a *Authorizer) needSupport(ctx context.Context, owner string, doc *userindex.Doc) (out []ForgottenIQ, err error) {
+func (a *Authorizer) needSupport(ctx context.Context, owner string, doc *userindex.Doc) ([]ForgottenIQ, error) {
+	out := []ForgottenIQ{}
 	for _, iq := range doc.IQs {
 		stored, err := a.state.Has(ctx, userindex.IQKind, userindex.IQID(owner, iq.Site, iq.IQ))
 		if err != nil {

@@ -57,7 +57,7 @@ type ActivationState struct {
 	// Adopted: the secret was fetched by Adopt, so no PIN is requested.
 	Adopted bool `json:"adopted"`
 	// Channel is how the PIN was last requested, PINRequestedAt is when.
-	Channel        saltoks.PINChannel `json:"channel"`
+	Channel        saltoks.PINChannel `json:"channel,omitzero"`
 	PINRequestedAt time.Time          `json:"pin_requested_at,omitzero"`
 	// ActivatedAt is when the activation was confirmed.
 	ActivatedAt time.Time `json:"activated_at,omitzero"`
@@ -97,7 +97,7 @@ func (a *Activation) State(ctx context.Context, site saltoks.SiteID, iq saltoks.
 func (a *Activation) done(at siteIQ, doc iqDoc, err error) (ActivationState, error) {
 	s := ActivationState{
 		Site: at.site, IQ: at.iq, Step: doc.Step, Adopted: doc.Adopted,
-		Channel: doc.Channel, PINRequestedAt: doc.PINRequestedAt, ActivatedAt: doc.ActivatedAt,
+		Channel: saltoks.PINChannel(doc.Channel), PINRequestedAt: doc.PINRequestedAt, ActivatedAt: doc.ActivatedAt,
 	}
 	if doc.Breaker != (breaker{}) {
 		s.BlockedUntil = doc.Breaker.openUntil(a.now())

@@ -29,14 +29,17 @@ type iqDoc struct {
 	// Adopted: the secret was fetched with a code, so no PIN is requested.
 	Adopted bool `json:"adopted,omitempty"`
 
-	Channel        saltoks.PINChannel `json:"channel,omitempty"`
-	SecretAt       time.Time          `json:"secret_at,omitzero"`
-	PINRequestedAt time.Time          `json:"pin_requested_at,omitzero"`
-	ConfirmingAt   time.Time          `json:"confirming_at,omitzero"`
-	ActivatedAt    time.Time          `json:"activated_at,omitzero"`
+	Channel        storedChannel `json:"channel,omitempty"`
+	SecretAt       time.Time     `json:"secret_at,omitzero"`
+	PINRequestedAt time.Time     `json:"pin_requested_at,omitzero"`
+	ConfirmingAt   time.Time     `json:"confirming_at,omitzero"`
+	ActivatedAt    time.Time     `json:"activated_at,omitzero"`
 
 	Breaker breaker `json:"breaker,omitzero"`
 }
+
+// storedChannel is a saltoks.PINChannel as it is stored: a number.
+type storedChannel saltoks.PINChannel
 
 // key returns the secret and PIN of an activated IQ.
 func (d *iqDoc) key(at siteIQ) (saltoks.IQKey, error) {

@@ -138,7 +138,7 @@ func adoptedSecret(d *iqDoc, e event) {
 }
 
 func newRequest(d *iqDoc, e event) {
-	d.Channel, d.PINRequestedAt, d.PIN = e.channel, e.now.UTC(), storedsecret.Secret{}
+	d.Channel, d.PINRequestedAt, d.PIN = storedChannel(e.channel), e.now.UTC(), storedsecret.Secret{}
 }
 
 func newPIN(d *iqDoc, e event) { d.PIN, d.ConfirmingAt = storedsecret.New(e.pin), e.now.UTC() }

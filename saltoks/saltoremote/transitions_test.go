@@ -23,7 +23,7 @@ func activationDocs() map[string]iqDoc {
 	adopted := stored
 	adopted.Adopted = true
 	requested := stored
-	requested.Step, requested.Channel, requested.PINRequestedAt = StepPINRequested, saltoks.PINByMail, noon.Add(-time.Hour)
+	requested.Step, requested.Channel, requested.PINRequestedAt = StepPINRequested, storedChannel(saltoks.PINByMail), noon.Add(-time.Hour)
 	confirming := func(doc iqDoc, ago time.Duration) iqDoc {
 		doc.Step, doc.PIN, doc.ConfirmingAt = StepConfirming, pin, noon.Add(-ago)
 		return doc
@@ -106,7 +106,7 @@ func TestTransitionsStore(t *testing.T) {
 		{restart, oneWrong(docs["activated"]), oneWrong(iqDoc{Step: StepSecretStored, Secret: secret, SecretAt: noon})},
 		{adopt, oneWrong(docs["PIN requested"]), iqDoc{Step: StepSecretStored, Secret: secret, SecretAt: noon, Adopted: true}},
 		{requestPIN, docs["confirming"], with(docs["confirming"], func(d *iqDoc) {
-			d.Step, d.Channel, d.PINRequestedAt, d.PIN = StepPINRequested, saltoks.PINBySMS, noon, storedsecret.Secret{}
+			d.Step, d.Channel, d.PINRequestedAt, d.PIN = StepPINRequested, storedChannel(saltoks.PINBySMS), noon, storedsecret.Secret{}
 		})},
 		{
 			confirm, docs["PIN requested"],

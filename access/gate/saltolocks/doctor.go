@@ -38,7 +38,7 @@ func (l *Locks) Doctor(connection func(context.Context) (saltoauth.ConnectionSta
 // Check implements gate.Checker. It only reads and, if c.Codes is set, checks at most
 // one code per activated IQ and hour.
 func (d *Doctor) Check(ctx context.Context, c gate.Check) ([]gate.Issue, error) {
-	e := &examination{Doctor: d, c: c}
+	e := &examination{Doctor: d, c: c, list: []gate.Issue{}}
 	if over := e.consent(ctx); over {
 		return e.list, nil // every call would fail for the same reason
 	}

@@ -175,10 +175,11 @@ func (l *Locks) cataloged(s Session, lock saltoks.Lock) gate.CatalogLock {
 	}
 	if plan := lock.Schedule; plan != nil {
 		c.Schedule = &gate.LockSchedule{
+			Days:  []access.Day{},
 			Start: access.At(plan.Start.Hour, plan.Start.Minute), End: access.At(plan.End.Hour, plan.End.Minute), AutoStart: plan.AutoStart,
 		}
 		for day := access.Sun; day <= access.Sat; day++ {
-			if plan.On(day) {
+			if plan.On(time.Weekday(day)) {
 				c.Schedule.Days = append(c.Schedule.Days, day)
 			}
 		}
@@ -208,7 +209,8 @@ func problem(c *gate.CatalogLock, known bool, iq saltoremote.IQStatus) gate.Caus
 }
 
 // alarms returns what the lock reports that requires a person.
-func alarms(lock saltoks.Lock) (list []gate.Cause) {
+func alarms(lock saltoks.Lock) []gate.Cause {
+	list := []gate.Cause{}
 	if lock.LeftOpenAlarm {
 		list = append(list, gate.CauseLeftOpen)
 	}

@@ -32,7 +32,9 @@ const (
 // LeaseError reports that the lease on a document was lost before the change was
 // written: this process or the network stopped for too long, or the database's clock
 // jumped. Nothing was written by this call.
-type LeaseError struct{ Key string }
+type LeaseError struct {
+	Key string `json:"key"`
+}
 
 func (e *LeaseError) Error() string {
 	return fmt.Sprintf("sqlstore: the lease on document %q was lost before it was written: read it again", e.Key)

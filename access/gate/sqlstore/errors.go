@@ -43,9 +43,9 @@ const (
 // Error is the failure of a database. It wraps storage.ErrUnavailable and the
 // driver's error. It contains no data of a row.
 type Error struct {
-	Op   string // the method: "Begin", "PutMember", ...
-	Kind Kind
-	Err  error
+	Op   string `json:"op"` // the method: "Begin", "PutMember", ...
+	Kind Kind   `json:"kind"`
+	Err  error  `json:"-"`
 }
 
 func (e *Error) Error() string {
@@ -97,7 +97,10 @@ func kindOf(err error) Kind {
 
 // VersionError reports tables of another version than this program's. Nothing was
 // read or written.
-type VersionError struct{ Have, Want int }
+type VersionError struct {
+	Have int `json:"have"`
+	Want int `json:"want"`
+}
 
 func (e *VersionError) Error() string {
 	if e.Have > e.Want {
@@ -110,7 +113,9 @@ func (e *VersionError) Error() string {
 func (e *VersionError) Unwrap() error { return storage.ErrUnavailable }
 
 // SettingError names every setting of the database that this package cannot work with.
-type SettingError struct{ Faults []string }
+type SettingError struct {
+	Faults []string `json:"faults"`
+}
 
 func (e *SettingError) Error() string {
 	return "sqlstore: the database is not set up as required: " + strings.Join(e.Faults, "; ")

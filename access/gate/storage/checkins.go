@@ -21,16 +21,17 @@ type CheckIn struct {
 	Key       string        `json:"key"`
 	Door      string        `json:"door"`
 	Action    access.Action `json:"action"`
-	RequestID string        `json:"request_id"` // the request that made it
-	At        time.Time     `json:"at"`         // when the lock moved
-	Day       string        `json:"day"`        // the site's date of At, YYYY-MM-DD; days begin at DayStart of gate.Config
+	RequestID string        `json:"request_id"`  // the request that made it
+	At        time.Time     `json:"at,omitzero"` // when the lock moved
+	Day       string        `json:"day"`         // the site's date of At, YYYY-MM-DD; days begin at DayStart of gate.Config
 }
 
 // CheckInQuery selects check-ins.
 type CheckInQuery struct {
-	Site   string
-	Member string // empty selects all members
+	Site   string `json:"site"`
+	Member string `json:"member"` // empty selects all members
 	// From and Until, when not zero, select At in [From, Until).
-	From, Until time.Time
-	Limit       int // 0 is no limit
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	Limit int       `json:"limit"` // 0 is no limit
 }

@@ -46,7 +46,7 @@ func (e LogEntry) Retention(last Head) LogEntry {
 // Door, Action, Outcome and Reason are its public part. The detail names the
 // persons; only the commitment binds it to the public part, so it can be erased.
 type LogEntry struct {
-	At time.Time `json:"at"`
+	At time.Time `json:"at,omitzero"`
 	// Ref is the earlier row that this one refers to: the attempt whose outcome it has,
 	// or the last row that retention removed.
 	Ref     uint64  `json:"ref,omitempty"`
@@ -93,19 +93,21 @@ func (r LogRow) Head() Head { return Head{r.Seq, r.Hash} }
 
 // LogQuery selects rows of the door log.
 type LogQuery struct {
-	Site string
+	Site string `json:"site"`
 	// After selects rows with a higher Seq. With Newest it selects rows with a
 	// lower Seq, and 0 starts at the end.
-	After uint64
+	After uint64 `json:"after"`
 	// Door, Member and Outcome, when set, select rows with an equal one. A row
 	// whose detail was erased matches no Member.
-	Door, Member string
-	Outcome      Outcome
+	Door    string  `json:"door"`
+	Member  string  `json:"member"`
+	Outcome Outcome `json:"outcome"`
 	// From and Until, when not zero, select At in [From, Until). A storage on SQL reads
 	// an index entry for each row of this span, so a long one costs more than a Limit
 	// suggests. For the latest rows use Newest and Limit alone.
-	From, Until time.Time
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 	// Newest yields the highest Seq first.
-	Newest bool
-	Limit  int // 0 is no limit
+	Newest bool `json:"newest"`
+	Limit  int  `json:"limit"` // 0 is no limit
 }

@@ -43,7 +43,9 @@ func Stale(kind Kind, id string, based uint64) error {
 
 // UnknownSiteError reports that a site has no rules: it was never set up, or its name
 // is mistyped. It wraps ErrNotFound.
-type UnknownSiteError struct{ Site string }
+type UnknownSiteError struct {
+	Site string `json:"site"`
+}
 
 func (e *UnknownSiteError) Error() string {
 	return fmt.Sprintf("storage: no rules for site %q: check the name, or write its rules with PutRules", e.Site)
@@ -55,8 +57,8 @@ func (e *UnknownSiteError) Unwrap() error { return ErrNotFound }
 // LockTakenError reports that another door links the lock. It wraps ErrConflict, but
 // reading and writing again does not help: unlink the other door first.
 type LockTakenError struct {
-	Lock string // the lock system's id
-	Door string // the door that links it; empty if that is not known
+	Lock string `json:"lock"` // the lock system's id
+	Door string `json:"door"` // the door that links it; empty if that is not known
 }
 
 func (e *LockTakenError) Error() string {
@@ -77,7 +79,9 @@ func (f Fault) String() string { return f.Field + ": " + f.What }
 
 // RequestError names every fault of a request at once. Nothing was read,
 // written or sent.
-type RequestError struct{ Faults []Fault }
+type RequestError struct {
+	Faults []Fault `json:"faults"`
+}
 
 func (e *RequestError) Error() string {
 	list := make([]string, len(e.Faults))

@@ -24,7 +24,7 @@ type Hold struct {
 	// RequestID is the latest command that started office mode, Since when that
 	// command was claimed. Starting office mode again renews both.
 	RequestID string    `json:"request_id"`
-	Since     time.Time `json:"since"`
+	Since     time.Time `json:"since,omitzero"`
 	// Uncertain: no command that started it was Accepted, so the door may never
 	// have opened.
 	Uncertain bool `json:"uncertain,omitempty"`

@@ -40,17 +40,18 @@ type ReservationStore interface {
 
 // ReservationQuery selects reservations.
 type ReservationQuery struct {
-	Site string
+	Site string `json:"site"`
 	// Member, when set, selects the reservations that this member booked.
-	Member string
+	Member string `json:"member"`
 	// Resources, when not nil, selects those on one of these; an empty list
 	// selects none.
-	Resources []string
+	Resources []string `json:"resources"`
 	// EndAfter and StartBefore, when not zero, select those whose effective end is
 	// later, and whose start is earlier. For a reservation that was ended before it
 	// began, the two instants are exchanged, because both may clip the buffers of
 	// others.
-	EndAfter, StartBefore time.Time
+	EndAfter    time.Time `json:"end_after,omitzero"`
+	StartBefore time.Time `json:"start_before,omitzero"`
 }
 
 // Selects reports whether q selects a reservation of q.Site, for storages that filter

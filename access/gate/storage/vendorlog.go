@@ -26,7 +26,7 @@ type VendorLog interface {
 type VendorEntry struct {
 	ID     string    `json:"id"`   // the lock system's id of the entry, unique per site
 	Lock   string    `json:"lock"` // the lock system's id of the lock
-	At     time.Time `json:"at"`
+	At     time.Time `json:"at,omitzero"`
 	What   string    `json:"what"` // the lock system's word: "lock_opened", "lock_rejected", ...
 	Detail string    `json:"detail,omitempty"`
 	// By is what opened the lock, in the lock system's word: "tag", "pin_code",
@@ -38,8 +38,12 @@ type VendorEntry struct {
 
 // VendorQuery selects rows of the lock system's log.
 type VendorQuery struct {
-	Site        string
-	Lock, User  string    // when set, select entries with an equal one
-	From, Until time.Time // when not zero, select At in [From, Until)
-	Limit       int       // 0 is no limit
+	Site string `json:"site"`
+	// Lock and User, when set, select entries with an equal one.
+	Lock string `json:"lock"`
+	User string `json:"user"`
+	// From and Until, when not zero, select At in [From, Until).
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	Limit int       `json:"limit"` // 0 is no limit
 }

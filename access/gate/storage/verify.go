@@ -90,8 +90,8 @@ type Verification struct {
 
 // ChainError names the first row of the door log that is wrong.
 type ChainError struct {
-	Seq  uint64
-	What string
+	Seq  uint64 `json:"seq"`
+	What string `json:"what"`
 }
 
 func (e *ChainError) Error() string {
