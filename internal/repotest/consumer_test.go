@@ -53,8 +53,7 @@ func main() {
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "GOWORK=off", "GOSUMDB=off", "GOMODCACHE="+filepath.Join(dir, "cache"),
 			"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(cache)+"/cache/download",
-			// With -trimpath the folder is not part of the key of the build cache.
-			"GOFLAGS=-mod=mod -modcacherw -trimpath -ldflags=-s")
+			"GOFLAGS=-mod=mod -modcacherw -ldflags=-s")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			missing := strings.Contains(string(out), "file does not exist") || strings.Contains(string(out), "no such file")
