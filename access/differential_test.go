@@ -29,7 +29,7 @@ func rounds(t *testing.T, full int) uint64 {
 	switch {
 	case testing.Short():
 		return uint64(full / 4)
-	case os.Getenv("DOORKIT_FULL") == "":
+	case os.Getenv("DOORKIT_FULL") != "1":
 		return uint64(full / 3)
 	}
 	return uint64(full)

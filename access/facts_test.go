@@ -327,6 +327,11 @@ func TestClocksAndDates(t *testing.T) {
 			t.Errorf("%q is a date", s)
 		}
 	}
+	for _, v := range []any{Clock(-1), Clock(24*60 + 1), Day(-1), Day(7)} {
+		if data, err := json.Marshal(v); err == nil {
+			t.Errorf("written as %s", data)
+		}
+	}
 	texts := struct {
 		Clock Clock
 		Date  Date

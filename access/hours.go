@@ -47,7 +47,12 @@ const (
 func (d Day) String() string { return time.Weekday(d).String() }
 
 // MarshalText returns the name of the day in documents, such as "mon".
-func (d Day) MarshalText() ([]byte, error) { return []byte(dayName(d)), nil }
+func (d Day) MarshalText() ([]byte, error) {
+	if d < Sun || d > Sat {
+		return nil, fmt.Errorf("access: %d is not a day of the week", int(d))
+	}
+	return []byte(dayName(d)), nil
+}
 
 // UnmarshalText reads "mon", "tue", "wed", "thu", "fri", "sat" or "sun".
 func (d *Day) UnmarshalText(text []byte) error { return readText(d, text, parseDay) }
@@ -118,7 +123,12 @@ func ParseClock(s string) (Clock, error) {
 func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
 
 // MarshalText returns "HH:MM".
-func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+func (c Clock) MarshalText() ([]byte, error) {
+	if !c.valid() {
+		return nil, fmt.Errorf("access: %d minutes is not a time of day", int(c))
+	}
+	return []byte(c.String()), nil
+}
 
 // UnmarshalText is [ParseClock].
 func (c *Clock) UnmarshalText(text []byte) error { return readText(c, text, ParseClock) }

@@ -14,7 +14,8 @@ import (
 
 // Receipt returns the receipt of a request of this member, or ErrNotFound.
 // Receipts are kept for KeepReceipts. While the command is being sent, it is
-// Unconfirmed with CauseStillSending.
+// Unconfirmed with CauseStillSending. A storage that does not answer within SendWithin is
+// an error.
 func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, error) {
 	e, err := g.entry(ctx, storage.RequestKey{Site: g.c.Site, Member: member, RequestID: requestID})
 	if err != nil {
@@ -26,7 +27,7 @@ func (g *Gate) Receipt(ctx context.Context, member, requestID string) (Receipt, 
 // Wait returns the receipt once its outcome is final. It waits while the command is
 // being sent, and while the outcome is Unconfirmed. An outcome may stay Unconfirmed, so
 // give ctx a deadline: when ctx ends, Wait returns the current receipt and the
-// context's error.
+// context's error. It also returns if the storage does not answer a read within SendWithin.
 func (g *Gate) Wait(ctx context.Context, member, requestID string) (Receipt, error) {
 	e, err := g.entry(ctx, storage.RequestKey{Site: g.c.Site, Member: member, RequestID: requestID})
 	if err != nil {

@@ -128,7 +128,8 @@ func (g *Gate) key(s *storage.Snapshot, d access.Decision, member string, holds 
 
 // HasKey reports whether a membership, a grant or a reservation of the member is for
 // the door, in force or not. Without one, a host should answer as for an unknown door,
-// because the reasons of a real door report that it exists or is reserved.
+// because the reasons of a real door report that it exists or is reserved. A storage that
+// does not answer within SendWithin is an error.
 func (g *Gate) HasKey(ctx context.Context, member, door string) (has bool, err error) {
 	defer containIn("HasKey", &err)
 	ctx, cancel := context.WithTimeout(ctx, SendWithin)

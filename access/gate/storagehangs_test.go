@@ -58,6 +58,36 @@ func TestReadsHang(t *testing.T) {
 	}
 }
 
+// A storage that never answers delays a claim and an outcome by no more than WriteWithin
+// each. Without a claim nothing is sent; without the outcome the receipt is still true.
+func TestWritesHang(t *testing.T) {
+	for call, want := range map[string]struct {
+		outcome gate.Outcome
+		cause   gate.Cause
+		moves   int
+		within  time.Duration
+	}{
+		"Begin":  {gate.NotSent, gate.CauseStoreUnavailable, 0, gate.WriteWithin},
+		"Settle": {gate.Accepted, "", 1, gate.WriteWithin},
+	} {
+		t.Run(call, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				start := time.Now()
+				r, err := b.hang(call).Unlock(t.Context(), b.tap("ada", "front"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.want(r, want.outcome, want.cause)
+				if d := time.Since(start); d != want.within || r.Recorded {
+					t.Errorf("after %v, recorded %t", d, r.Recorded)
+				}
+				b.wantMoves(want.moves)
+			})
+		})
+	}
+}
+
 // A tap that waits for the outcome of a process that ended gets an answer, although its
 // command cannot be settled.
 func TestSettleOfOthersHangs(t *testing.T) {
@@ -106,6 +136,13 @@ func (h hanging) Lookup(ctx context.Context, k storage.RequestKey, door string) 
 		return m, err
 	}
 	return h.faults.Lookup(ctx, k, door)
+}
+
+func (h hanging) Begin(ctx context.Context, a storage.Attempt) (c storage.Claim, err error) {
+	if err = h.answer(ctx, "Begin"); err != nil {
+		return c, err
+	}
+	return h.faults.Begin(ctx, a)
 }
 
 func (h hanging) Settle(ctx context.Context, s storage.Settlement) (*storage.CheckIn, error) {

@@ -112,8 +112,13 @@ func TestSettleFirst(t *testing.T) {
 	}
 	close(moved)
 	<-records.settles
-	for tick := time.NewTicker(time.Millisecond); !waits("Settle"); { // before that, the others could pass it
-		<-tick.C
+	late := time.After(gate.WriteWithin)
+	for !waits("Settle") { // before that, the others could pass it
+		select {
+		case <-time.After(time.Millisecond):
+		case <-late:
+			t.Fatal("the outcome does not wait for the chain")
+		}
 	}
 	must(t, tx.Rollback())
 	all.Wait()

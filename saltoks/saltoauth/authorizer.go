@@ -212,7 +212,7 @@ func (a *Authorizer) useOnce(l Login, now time.Time) bool {
 }
 
 // Tokens returns the token source of a connection, for NewClient. Every call
-// with the same connection returns the same source. Only the connection's ID is
+// with the same connection returns the same source, until Disconnect. Only its ID is
 // used. Sources of one connection, in any number of processes on one store,
 // refresh one at a time.
 //

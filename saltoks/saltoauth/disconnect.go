@@ -41,23 +41,23 @@ func (a *Authorizer) Disconnect(ctx context.Context, id string, ack Acknowledgem
 	if ack != AcknowledgeDisconnect {
 		return Disconnected{}, fmt.Errorf("%w: Disconnect requires AcknowledgeDisconnect: %s", ErrNotAcknowledged, AcknowledgeDisconnect)
 	}
+	source := a.source(id) // before another Disconnect removes it
 	var gone *connectionDoc
 	err := saltostate.Update(ctx, a.state, connectionDocs, id, func(doc *connectionDoc) (*connectionDoc, error) {
 		gone = doc
 		return nil, usableDoc(doc, a.id.env.Name, id)
 	})
-	source := a.source(id)
 	if err == nil || errors.Is(err, ErrNotConnected) { // a caller that has the source gets ErrNotConnected
 		a.mu.Lock()
 		delete(a.sources, id)
 		a.mu.Unlock()
+		source.end()
 	}
 	if err != nil {
 		source.drop() // it may be deleted: the next call reads it again
 		return Disconnected{}, err
 	}
 	refresh := source.newest(gone.Tokens.Refresh.Secret)
-	source.end()
 	err = userindex.UntrackConnection(ctx, a.state, gone.Environment, gone.Subject, id)
 	var d Disconnected
 	if gone.ReauthorizeAt.IsZero() {

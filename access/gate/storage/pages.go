@@ -39,8 +39,8 @@ func Pages[T any](limit, most int, page func(last *T, size int) ([]T, error)) it
 
 // PageByTime reads one page of rows that are sorted by a time, and returns where the next
 // page begins, zero if this is the last one. The rows of one instant are on one page, which
-// may therefore be shorter or longer than limit. read returns at most limit rows in
-// [from, until), all of them if limit is 0; at returns the time of a row.
+// may therefore be shorter or longer than limit, which must be at least 1. read returns at
+// most limit rows in [from, until), all of them if limit is 0; at returns the time of a row.
 func PageByTime[T any](
 	from, until time.Time, limit int, at func(T) time.Time, read func(from, until time.Time, limit int) ([]T, error),
 ) (rows []T, next time.Time, err error) {
