@@ -91,8 +91,8 @@ var mutants = []struct{ bug, old, new string }{
 	{"a buffer may have a fraction", "*d%time.Second != 0", "*d%time.Millisecond != 0"},
 	{"an empty list of doors is every door", "c.require(list == nil || len(list) > 0, at,", "c.require(true, at,"},
 	{"a guest twice is taken",
-		"ok = c.fault(at.Item(i), fmt.Sprintf(\"%q is in this list",
-		"ok = true || c.fault(at.Item(i), fmt.Sprintf(\"%q is in this list"},
+		"ok = c.fault(at.Item(i), fmt.Sprintf(\"%q is listed twice",
+		"ok = true || c.fault(at.Item(i), fmt.Sprintf(\"%q is listed twice"},
 	{"the zone Factory is taken", "case name == \"Factory\" || strings", "case strings"},
 	{"null is absent everywhere", "case token != nil || v.Type().Field(i).Tag.Get(\"null\") != \"absent\":", "case token != nil:"},
 	{"a repeated key is taken", "case seen&(1<<i) != 0:", "case false:"},
@@ -125,7 +125,53 @@ func TestMutants(t *testing.T) {
 	if out, err := runTests(t, module); err != nil {
 		t.Fatalf("the engine itself fails: %v\n%s", err, out)
 	}
-	sources := map[string]string{} // by file, without tests
+	sources := engineSources(t, module)
+	for i, m := range mutants {
+		where := fileOf(t, sources, m.old)
+		if where == "" || i%step != 0 {
+			continue
+		}
+		t.Run(m.bug, func(t *testing.T) {
+			write(t, where, strings.Replace(sources[where], m.old, m.new, 1))
+			defer write(t, where, sources[where])
+			out, err := runTests(t, module)
+			if err == nil {
+				t.Errorf("%q for %q is not caught", m.new, m.old)
+			} else if !strings.Contains(out, "--- FAIL") {
+				t.Errorf("%q does not compile or hangs: %v\n%s", m.new, err, out)
+			}
+		})
+	}
+}
+
+// TestMutantsApply: the code that each mutant changes is in the engine.
+func TestMutantsApply(t *testing.T) {
+	sources := engineSources(t, "..")
+	for _, m := range mutants {
+		fileOf(t, sources, m.old)
+	}
+}
+
+// fileOf returns the file that has the code of a mutant, which must be there once.
+func fileOf(t *testing.T, sources map[string]string, code string) (file string) {
+	t.Helper()
+	n := 0
+	for name, text := range sources {
+		if k := strings.Count(text, code); k > 0 {
+			file, n = name, n+k
+		}
+	}
+	if n != 1 {
+		t.Errorf("%q is in the engine %d times", code, n)
+		return ""
+	}
+	return file
+}
+
+// engineSources returns the code of the engine, without its tests, by file.
+func engineSources(t *testing.T, module string) map[string]string {
+	t.Helper()
+	sources := map[string]string{}
 	for _, pattern := range []string{"access/*.go", "reservation/*.go", "internal/strictjson/*.go"} {
 		files, err := filepath.Glob(filepath.Join(module, filepath.FromSlash(pattern)))
 		if err != nil {
@@ -142,31 +188,7 @@ func TestMutants(t *testing.T) {
 			sources[file] = string(text)
 		}
 	}
-	for i, m := range mutants {
-		where, n := "", 0
-		for file, text := range sources {
-			if k := strings.Count(text, m.old); k > 0 {
-				where, n = file, n+k
-			}
-		}
-		if n != 1 {
-			t.Errorf("%s: %q is in the engine %d times", m.bug, m.old, n)
-			continue
-		}
-		if i%step != 0 {
-			continue
-		}
-		t.Run(m.bug, func(t *testing.T) {
-			write(t, where, strings.Replace(sources[where], m.old, m.new, 1))
-			defer write(t, where, sources[where])
-			out, err := runTests(t, module)
-			if err == nil {
-				t.Errorf("%q for %q is not caught", m.new, m.old)
-			} else if !strings.Contains(out, "--- FAIL") {
-				t.Errorf("%q does not compile or hangs: %v\n%s", m.new, err, out)
-			}
-		})
-	}
+	return sources
 }
 
 // copyModule copies the engine, and the tests that know only its exported
